@@ -1,0 +1,375 @@
+//! The journal: what a run was about to do and what it knows it did, on the disk before and after.
+//!
+//! One file per [`RunKey`], only ever appended to, a line per record with a checksum. Every write
+//! is on the disk (`fsync`) when the call returns, so that an intent is there before its effect.
+//! A line cut short at the end of the file was never acted upon and is cut off at open; damage
+//! anywhere else is an error that names the line, because guessing could repeat an effect.
+//!
+//! Absent on purpose: secrets (the file is plain text, although only its owner may read it), and
+//! the truth about the other side, which `check` looks up anew in every run.
+
+mod fault;
+mod file;
+mod key;
+mod prune;
+mod record;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::outcome::{Failure, JOURNAL, RunOutcome};
+use crate::step::Facts;
+
+use self::file::JournalFile;
+use self::record::Record;
+
+pub use self::key::RunKey;
+pub use self::prune::{Pruned, Retention, prune};
+
+/// The last thing a step was about to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// What the step wanted remembered: the facts of its `check` and those it recorded since.
+    pub facts: Facts,
+    /// When the intent was written.
+    pub at: Timestamp,
+    /// 1 for the first intent of the step under this key, then 2, 3, …
+    pub attempt: u64,
+    /// What became of it.
+    pub state: IntentState,
+}
+
+impl Intent {
+    /// Whether the effect is known to have happened.
+    pub fn confirmed(&self) -> bool {
+        self.state == IntentState::Confirmed
+    }
+
+    /// Whether nobody knows if the effect happened.
+    pub fn open(&self) -> bool {
+        self.state == IntentState::Open
+    }
+}
+
+/// What became of an intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntentState {
+    /// Nobody knows: the run died, was cut off, or failed without saying.
+    Open,
+    /// The effect happened.
+    Confirmed,
+    /// The effect did not happen, for certain.
+    Void,
+}
+
+/// The journal of one run key, locked against other processes while this value lives.
+pub struct Journal {
+    file: Option<JournalFile>,
+    state: State,
+    previous_run: Option<LastRun>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What the records of a journal say, taken together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// The last intent of each step, by name.
+    pub intents: BTreeMap<String, Intent>,
+    /// The last run under this key.
+    pub last_run: Option<LastRun>,
+}
+
+/// The last run under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// Process id that ran it.
+    pub pid: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How it ended; none when it did not, or has not yet.
+    pub outcome: Option<RunOutcome>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("path", &self.path()).finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    /// Opens the journal of `key` in the folder `dir`, making both where they are missing (folder
+    /// 0700, file 0600), and locks it until it is dropped or the process ends.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Locked`] when another process has it; the others say what is wrong with the
+    /// file or the disk.
+    pub fn open(dir: &Path, key: &RunKey, clock: Arc<dyn Clock>) -> Result<Self, JournalError> {
+        let (file, state) = JournalFile::open(dir, key)?;
+        let previous_run = state.last_run.clone();
+        let mut journal = Self { file: Some(file), state, previous_run, clock };
+        let pid = std::process::id();
+        journal.write(Record::Run { pid, at: journal.clock.now() })?;
+        Ok(journal)
+    }
+
+    /// Returns a journal that is forgotten when it is dropped.
+    pub fn in_memory(clock: Arc<dyn Clock>) -> Self {
+        Self { file: None, state: State::default(), previous_run: None, clock }
+    }
+
+    /// Reads the journal of `key` in `dir` without locking or changing it, also while a run has it.
+    /// None when there is no such file or nothing in it yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::open`], but never [`JournalError::Locked`].
+    pub fn peek(dir: &Path, key: &RunKey) -> Result<Option<State>, JournalError> {
+        file::peek(&key.path_in(dir))
+    }
+
+    /// The file; none when the journal is in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.file.as_ref().map(JournalFile::path)
+    }
+
+    /// The last intent of `step`, from this run or an earlier one.
+    pub fn intent(&self, step: &str) -> Option<&Intent> {
+        self.state.intents.get(step)
+    }
+
+    /// The run under this key before this one; when its outcome is none, it died.
+    pub fn previous_run(&self) -> Option<&LastRun> {
+        self.previous_run.as_ref()
+    }
+
+    /// What all records say, taken together.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn begin_intent(&mut self, step: &str, facts: Facts) -> Result<(), JournalError> {
+        let attempt = 1 + self.intent(step).map_or(0, |it| it.attempt);
+        self.write(Record::Intent { step: step.to_owned(), at: self.clock.now(), attempt, facts })
+    }
+
+    pub(crate) fn add_facts(&mut self, step: &str, facts: Facts) -> Result<(), JournalError> {
+        if !self.intent(step).is_some_and(Intent::open) {
+            return Err(JournalError::NoIntent { step: step.to_owned() });
+        }
+        self.write(Record::Facts { step: step.to_owned(), at: self.clock.now(), facts })
+    }
+
+    pub(crate) fn confirm(&mut self, step: &str) -> Result<(), JournalError> {
+        self.write(Record::Confirmed { step: step.to_owned(), at: self.clock.now() })
+    }
+
+    pub(crate) fn void(&mut self, step: &str) -> Result<(), JournalError> {
+        self.write(Record::Void { step: step.to_owned(), at: self.clock.now() })
+    }
+
+    pub(crate) fn end_run(&mut self, outcome: RunOutcome) -> Result<(), JournalError> {
+        self.write(Record::Ended { at: self.clock.now(), outcome })
+    }
+
+    fn write(&mut self, record: Record) -> Result<(), JournalError> {
+        if let Some(file) = &mut self.file {
+            file.append(&record)?;
+        }
+        self.state.apply(record);
+        Ok(())
+    }
+}
+
+impl State {
+    fn apply(&mut self, record: Record) {
+        match record {
+            Record::Run { pid, at } => {
+                self.last_run =
+                    Some(LastRun { pid, started_at: at, outcome: None, ended_at: None });
+            }
+            Record::Intent { step, at, attempt, facts } => {
+                let state = IntentState::Open;
+                self.intents.insert(step, Intent { facts, at, attempt, state });
+            }
+            Record::Facts { step, facts, .. } => {
+                if let Some(intent) = self.intents.get_mut(&step) {
+                    intent.facts.extend(facts);
+                }
+            }
+            Record::Confirmed { step, .. } => self.settle(&step, IntentState::Confirmed),
+            Record::Void { step, .. } => self.settle(&step, IntentState::Void),
+            Record::Ended { at, outcome } => {
+                if let Some(run) = &mut self.last_run {
+                    run.outcome = Some(outcome);
+                    run.ended_at = Some(at);
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, step: &str, state: IntentState) {
+        if let Some(intent) = self.intents.get_mut(step) {
+            intent.state = state;
+        }
+    }
+
+    /// Whether no intent is open, so that nothing is left to find out.
+    pub fn settled(&self) -> bool {
+        !self.intents.values().any(Intent::open)
+    }
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another process runs the same thing.
+    #[error("journal `{}` is in use by {}", path.display(), holder(*pid))]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// Process id of the holder, when it has written it yet.
+        pid: Option<u32>,
+    },
+    /// A line that is not at the end of the file is damaged.
+    #[error("journal `{}` is damaged at line {line}: {found}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What was found there.
+        found: String,
+    },
+    /// A newer program wrote the file.
+    #[error(
+        "journal `{}` has format version {found}, this program reads versions up to {supported}",
+        path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: u64,
+        /// The newest version this program reads.
+        supported: u64,
+    },
+    /// A newer program wrote a record that must be understood.
+    #[error("journal `{}` has at line {line} a record of unknown kind `{kind}`", path.display())]
+    UnknownRecord {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The kind found.
+        kind: String,
+    },
+    /// The file belongs to another run.
+    #[error("journal `{}` belongs to another run: {found}", path.display())]
+    OtherRun {
+        /// The file.
+        path: PathBuf,
+        /// The key it was written for.
+        found: String,
+    },
+    /// The file or a record is larger than a journal can be.
+    #[error("{what} of journal `{}` has {bytes} bytes, at most {limit} are allowed", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// "the file" or "a record".
+        what: &'static str,
+        /// Found.
+        bytes: u64,
+        /// Allowed.
+        limit: u64,
+    },
+    /// The name is taken by something else.
+    #[error("journal `{}` is not a regular file", path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A record that could not be read back.
+    #[error("a record for journal `{}` cannot be written: {found}", path.display())]
+    BadRecord {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// Facts without an intent to add them to.
+    #[error("step `{step}` has no open intent to record facts for")]
+    NoIntent {
+        /// The step.
+        step: String,
+    },
+    /// An earlier write failed, so what the disk holds is not known.
+    #[error("journal `{}` cannot be used after a write to it failed", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk or the file system failed.
+    #[error("cannot {operation} `{}`", path.display())]
+    Io {
+        /// What was tried, such as `write`.
+        operation: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+impl JournalError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Locked { pid: Some(pid), .. } => {
+                format!("wait until process {pid} has ended, then run the command again")
+            }
+            Self::Locked { pid: None, .. } => {
+                "wait until the other process has ended, then run the command again".to_owned()
+            }
+            Self::Corrupt { path, .. } | Self::OtherRun { path, .. } => format!(
+                "look at what the last run did, then move `{0}` away (`mv {0} {0}.damaged`) and run the command again",
+                path.display()
+            ),
+            Self::Version { .. } | Self::UnknownRecord { .. } => {
+                "run the command with the newer version of this program that wrote it".to_owned()
+            }
+            Self::TooLarge { path, .. } => {
+                format!(
+                    "move `{0}` away (`mv {0} {0}.old`) and run the command again",
+                    path.display()
+                )
+            }
+            Self::NotAFile { path } => format!("move `{}` away", path.display()),
+            Self::NoIntent { .. } | Self::BadRecord { .. } => {
+                "report this as a bug of the program".to_owned()
+            }
+            Self::Broken { path } | Self::Io { path, .. } => {
+                format!("check the disk and the permissions of `{}`", path.display())
+            }
+        }
+    }
+}
+
+/// Nothing was tried without its record, so a failing journal leaves nothing unknown.
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self::from_error(JOURNAL, &error).next(error.hint())
+    }
+}
