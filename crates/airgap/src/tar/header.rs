@@ -1,0 +1,135 @@
+//! The 512 bytes that precede an entry.
+
+use super::error::HeaderFault;
+
+/// Bytes of a tar block.
+pub(super) const BLOCK: usize = 512;
+
+/// What the type byte says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Directory,
+    Pax,
+    PaxGlobal,
+    LongName,
+    /// Not allowed; the words are for people.
+    Refused(&'static str),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) name: Vec<u8>,
+    pub(super) kind: Kind,
+    pub(super) size: u64,
+    /// The type byte is the zero of tar programs before POSIX, which marked folders by a slash.
+    pub(super) old_file: bool,
+}
+
+impl Header {
+    pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Self, HeaderFault> {
+        check_sum(block)?;
+        let mut name = text(&block[..100]).to_vec();
+        // GNU's own format keeps other things where POSIX keeps the prefix.
+        if &block[257..263] == b"ustar\0" {
+            let prefix = text(&block[345..500]);
+            if !prefix.is_empty() {
+                name = [prefix, b"/", &name].concat();
+            }
+        }
+        let kind = match block[156] {
+            0 | b'0' => Kind::File,
+            b'5' => Kind::Directory,
+            b'x' => Kind::Pax,
+            b'g' => Kind::PaxGlobal,
+            b'L' => Kind::LongName,
+            b'1' => Kind::Refused("hard link"),
+            b'2' | b'K' => Kind::Refused("symbolic link"),
+            b'3' => Kind::Refused("character device"),
+            b'4' => Kind::Refused("block device"),
+            b'6' => Kind::Refused("named pipe"),
+            b'S' => Kind::Refused("sparse file"),
+            b'M' => Kind::Refused("part of a file from another volume"),
+            _ => Kind::Refused("thing of unknown type"),
+        };
+        Ok(Self { name, kind, size: number(&block[124..136])?, old_file: block[156] == 0 })
+    }
+}
+
+/// A field that ends at its first zero byte, or fills its place.
+fn text(field: &[u8]) -> &[u8] {
+    field.split(|it| *it == 0).next().unwrap_or_default()
+}
+
+/// Octal digits between spaces and zeros, or GNU's base 256.
+fn number(field: &[u8]) -> Result<u64, HeaderFault> {
+    if let [first, rest @ ..] = field
+        && first & 0x80 != 0
+    {
+        if first & 0x40 != 0 {
+            return Err(HeaderFault::Negative);
+        }
+        let start = u64::from(first & 0x3f);
+        return rest
+            .iter()
+            .try_fold(start, |sum, it| {
+                let sum = sum.checked_mul(256)?.checked_add(u64::from(*it))?;
+                (sum >> 63 == 0).then_some(sum)
+            })
+            .ok_or(HeaderFault::Overflow);
+    }
+    let digits = text(field).trim_ascii();
+    if digits.first() == Some(&b'-') {
+        return Err(HeaderFault::Negative);
+    }
+    // Twelve octal digits have at most 36 bits.
+    digits.iter().try_fold(0, |sum, it| match it {
+        b'0'..=b'7' => Ok(sum * 8 + u64::from(it - b'0')),
+        _ => Err(HeaderFault::Number),
+    })
+}
+
+/// The sum of all bytes, the checksum's own taken as spaces. Some old programs summed signed bytes.
+fn check_sum(block: &[u8; BLOCK]) -> Result<(), HeaderFault> {
+    let bytes =
+        || block.iter().enumerate().map(|(i, it)| if (148..156).contains(&i) { b' ' } else { *it });
+    let unsigned: u64 = bytes().map(u64::from).sum();
+    let signed: i64 = bytes().map(|it| i64::from(it.cast_signed())).sum();
+    let stored = number(&block[148..156]).map_err(|_| HeaderFault::Checksum)?;
+    if stored == unsigned || i64::try_from(stored) == Ok(signed) {
+        Ok(())
+    } else {
+        Err(HeaderFault::Checksum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(field: &[u8; 12]) -> String {
+        match number(field) {
+            Ok(number) => number.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn numbers_are_octal_or_base_256() {
+        assert_eq!(check(b"00000000017\0"), "15");
+        assert_eq!(check(b"        17 \0"), "15");
+        assert_eq!(check(b"777777777777"), "68719476735");
+        assert_eq!(check(&[0; 12]), "0");
+        assert_eq!(check(&[0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1]), "8589934593");
+    }
+
+    #[test]
+    fn what_is_not_a_size_is_refused() {
+        assert_eq!(check(b"-0000000017\0"), "a size is negative");
+        assert_eq!(check(&[0xff; 12]), "a size is negative");
+        assert_eq!(check(b"0000000001a\0"), "a number in the header is not one");
+        let beyond = "a size is beyond what a file can have";
+        assert_eq!(check(&[0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]), beyond);
+        assert_eq!(check(&[0xbf, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]), beyond);
+    }
+}
