@@ -1,1 +1,12 @@
-//! stub
+//! `kots`: the client that carries one application upgrade from start to proven end.
+//!
+//! * [`cli`] reads the command line; only it knows flags.
+//! * [`deploy`] plans one upgrade and carries it out in steps; [`install`] does the same for a first version.
+//! * [`client`] speaks to the admin console over a [`transport`]; [`fault`] tells what its answers mean.
+//! * [`output`] is what a person or a program sees of it.
+
+pub mod cli;
+pub mod deploy;
+pub mod fault;
+pub mod install;
+pub mod transport;

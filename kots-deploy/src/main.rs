@@ -1,2 +1,2 @@
-//! stub
+//! The `kots` program.
 fn main() {}

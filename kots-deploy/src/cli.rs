@@ -1,0 +1,359 @@
+//! The command line: words in, a typed [`Command`] out.
+//!
+//! Order of checks and messages are cobra's (`kots-cli` contract §1.5): flags, number of arguments, environment,
+//! required flags, then what the command itself checks. Usage errors end with status 1, as every error of `kots`.
+
+pub mod duration;
+pub mod flags;
+mod help;
+pub mod settings;
+mod table;
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+use crate::deploy::args::{
+    ArgsError, AuthSource, ClusterArgs, DeployArgs, ImageArgs, Output, ProgressStyle, Reach,
+    RunArgs, TransportChoice, Wait,
+};
+use crate::install::args::InstallArgs;
+use flags::{Flag, Typed, UsageError, parse, quoted};
+use settings::{Environment, Settings};
+
+/// Environment variable with the auth string for `--kotsadm-url`.
+pub const AUTH_STRING_VARIABLE: &str = "KOTSADM_AUTHSTRING";
+
+/// What to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Print a text and end with a status.
+    Print {
+        /// The text.
+        text: String,
+        /// The exit status.
+        status: u8,
+    },
+    /// Carry one upgrade to its end.
+    Deploy(Box<DeployArgs>),
+    /// Install an application.
+    Install(Box<InstallArgs>),
+}
+
+/// A command line that cannot be carried out.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// It is not well formed.
+    #[error("{0}")]
+    Usage(UsageError),
+    /// It is not meant.
+    #[error(transparent)]
+    Args(#[from] ArgsError),
+}
+
+impl From<UsageError> for CliError {
+    fn from(error: UsageError) -> Self {
+        Self::Usage(error)
+    }
+}
+
+/// A failed reading of the command line, with what is known of how to report it.
+#[derive(Debug)]
+pub struct Misread {
+    /// What is wrong.
+    pub error: CliError,
+    /// What to do about it.
+    pub hint: String,
+    /// The form of report that was asked for, as far as it was understood.
+    pub output: Output,
+    /// The application, as far as it was understood.
+    pub app: String,
+}
+
+/// Reads the words after the program's name. `program` is that name as it was called.
+///
+/// # Errors
+///
+/// The first mistake.
+pub fn read(
+    program: &str,
+    words: &[String],
+    environment: &Environment<'_>,
+) -> Result<Command, Box<Misread>> {
+    let program = display_name(program);
+    let (name, rest) = split_command(words);
+    let misread = |error: CliError, output, app: &str, hint: Option<&str>| {
+        let hint = hint.map_or_else(
+            || match &name {
+                Some(name) if known(name) => format!("run `{program} {name} --help` for its flags"),
+                _ => format!("run `{program} --help` for usage"),
+            },
+            str::to_owned,
+        );
+        Box::new(Misread { error, hint, output, app: app.to_owned() })
+    };
+    let output = guess_output(&rest, environment);
+    let (flags, arguments) = match name.as_deref() {
+        None => {
+            let typed = parse(&table::CONNECTION, &rest)
+                .map_err(|it| misread(it.into(), output, "", None))?;
+            // As the original: help was not asked for by name, so it is not a success.
+            let status = u8::from(!typed.help);
+            return Ok(Command::Print { text: help::root(&program), status });
+        }
+        Some("help") => {
+            let words: Vec<&String> = rest.iter().filter(|it| !it.starts_with('-')).collect();
+            let text = match words.first().map(|it| it.as_str()) {
+                None => help::root(&program),
+                Some(it) if known(it) => {
+                    help::command(&program, it, &all_flags(it), arguments_of(it))
+                }
+                Some(it) => {
+                    return Err(misread(unknown_command(it, &program).into(), output, "", None));
+                }
+            };
+            return Ok(Command::Print { text, status: 0 });
+        }
+        Some(it) if known(it) => (all_flags(it), arguments_of(it)),
+        Some(it) => return Err(misread(unknown_command(it, &program).into(), output, "", None)),
+    };
+    let name = name.clone().unwrap_or_default();
+    let typed = parse(&flags, &rest).map_err(|it| misread(it.into(), output, "", None))?;
+    if typed.help {
+        return Ok(Command::Print {
+            text: help::command(&program, &name, &flags, arguments),
+            status: 0,
+        });
+    }
+    let app = typed.arguments.first().cloned().unwrap_or_default();
+    if typed.arguments.len() != arguments.len() {
+        let error =
+            UsageError::ArgumentCount { accepts: arguments.len(), received: typed.arguments.len() };
+        return Err(misread(error.into(), output, &app, None));
+    }
+    let settings = Settings::bind(flags, &typed, environment)
+        .map_err(|it| misread(it.into(), output, &app, Some("correct or unset the variable")))?;
+    let command = match name.as_str() {
+        "deploy" => deploy(&settings, &typed).map(|it| Command::Deploy(Box::new(it))),
+        "install" => install(&settings, &typed).map(|it| Command::Install(Box::new(it))),
+        _ => version(&settings),
+    };
+    command.map_err(|error| {
+        let hint = match &error {
+            CliError::Args(it) => it.hint(),
+            CliError::Usage(_) => None,
+        };
+        misread(error, output, &app, hint)
+    })
+}
+
+/// The name in usage texts: a kubectl plugin is called as `kubectl kots`.
+fn display_name(program: &str) -> String {
+    let base = program.rsplit(['/', '\\']).next().unwrap_or_default();
+    let base = base.strip_suffix(".exe").unwrap_or(base);
+    match base.strip_prefix("kubectl-") {
+        Some(plugin) => format!("kubectl {plugin}"),
+        None => "kots".to_owned(),
+    }
+}
+
+fn known(name: &str) -> bool {
+    ["deploy", "install", "version"].contains(&name)
+}
+
+fn unknown_command(name: &str, program: &str) -> UsageError {
+    UsageError::UnknownCommand { command: quoted(name), program: program.to_owned() }
+}
+
+fn arguments_of(name: &str) -> &'static [&'static str] {
+    match name {
+        "deploy" | "install" => &["appSlug"],
+        _ => &[],
+    }
+}
+
+fn all_flags(name: &str) -> Vec<Flag> {
+    let own: &[&[Flag]] = match name {
+        "deploy" => &[&table::DEPLOY, &table::REGISTRY, &table::RUN, &table::REACH],
+        "install" => &[&table::INSTALL, &table::REGISTRY, &table::RUN, &table::REACH],
+        _ => &[&table::VERSION],
+    };
+    own.iter().copied().flatten().chain(&table::CONNECTION).copied().collect()
+}
+
+/// Takes the command word out of `words`, as cobra: the first that is neither a flag nor the value of a persistent
+/// flag.
+fn split_command(words: &[String]) -> (Option<String>, Vec<String>) {
+    let takes_value = |name: &str| {
+        table::CONNECTION.iter().any(|it| it.takes != flags::Takes::Bool && it.name == name)
+    };
+    let takes_value_short =
+        |letter: char| table::CONNECTION.iter().any(|it| it.short == Some(letter));
+    let mut index = 0;
+    while let Some(word) = words.get(index) {
+        if word == "--" {
+            break;
+        }
+        if let Some(long) = word.strip_prefix("--") {
+            index += if takes_value(long) { 2 } else { 1 };
+        } else if let Some(short) = word.strip_prefix('-') {
+            let alone = short.chars().count() == 1 && short.chars().all(takes_value_short);
+            index += if alone { 2 } else { 1 };
+        } else {
+            let mut rest = words.to_vec();
+            return (Some(rest.remove(index)), rest);
+        }
+    }
+    (None, words.to_vec())
+}
+
+/// Finds out how to report a mistake before the command line is understood.
+fn guess_output(words: &[String], environment: &Environment<'_>) -> Output {
+    let typed = words.iter().enumerate().rev().find_map(|(index, word)| match word.as_str() {
+        "--output" => words.get(index + 1).map(String::as_str),
+        it => it.strip_prefix("--output="),
+    });
+    let variable = environment("KOTS_OUTPUT").unwrap_or_default();
+    match typed.unwrap_or(&variable) {
+        "json" => Output::Json,
+        "jsonl" => Output::Jsonl,
+        _ => Output::Text,
+    }
+}
+
+fn deploy(settings: &Settings<'_>, typed: &Typed) -> Result<DeployArgs, CliError> {
+    if !typed.given("config-values") {
+        return Err(UsageError::RequiredFlags("\"config-values\"".to_owned()).into());
+    }
+    let run = run_args(settings)?;
+    let args = DeployArgs {
+        slug: typed.arguments[0].clone(),
+        license: settings.some_text("license").map(PathBuf::from),
+        channel_id: settings.text("channel-id"),
+        channel_sequence: settings.int("channel-sequence"),
+        airgap_bundle: settings.some_text("airgap-bundle").map(PathBuf::from),
+        config_values: settings.text("config-values").into(),
+        skip_preflights: settings.switch("skip-preflights"),
+        images: images(settings),
+        reach: Reach::Embedded(PathBuf::new()),
+        run,
+        license_root_keys: root_keys(settings),
+    };
+    args.check()?;
+    Ok(DeployArgs { reach: reach(settings)?, ..args })
+}
+
+fn install(settings: &Settings<'_>, typed: &Typed) -> Result<InstallArgs, CliError> {
+    let license = settings
+        .some_text("license-file")
+        .ok_or_else(|| UsageError::RequiredFlags("\"license-file\"".to_owned()))?;
+    let args = InstallArgs {
+        slug: typed.arguments[0].clone(),
+        license: license.into(),
+        channel: settings.text("channel"),
+        version_label: settings.text("app-version-label"),
+        airgap_bundle: settings.some_text("airgap-bundle").map(PathBuf::from),
+        airgap: settings.switch("airgap"),
+        config_values: settings.some_text("config-values").map(PathBuf::from),
+        skip_preflights: settings.switch("skip-preflights"),
+        images: images(settings),
+        reach: reach(settings)?,
+        run: run_args(settings)?,
+        license_root_keys: root_keys(settings),
+    };
+    args.check()?;
+    Ok(args)
+}
+
+fn version(settings: &Settings<'_>) -> Result<Command, CliError> {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = if settings.word("output", &[("", false), ("text", false), ("json", true)])? {
+        format!("{{\"version\":\"{version}\"}}\n")
+    } else {
+        format!("kots {version}\n")
+    };
+    Ok(Command::Print { text, status: 0 })
+}
+
+fn root_keys(settings: &Settings<'_>) -> Vec<PathBuf> {
+    settings.list("license-root-key").into_iter().map(PathBuf::from).collect()
+}
+
+fn images(settings: &Settings<'_>) -> ImageArgs {
+    ImageArgs {
+        disable_push: settings.switch("disable-image-push"),
+        registry: settings.text("kotsadm-registry"),
+        namespace: settings.text("kotsadm-namespace"),
+        username: settings.text("registry-username"),
+        password: settings.text("registry-password").into(),
+    }
+}
+
+fn run_args(settings: &Settings<'_>) -> Result<RunArgs, CliError> {
+    use Output as O;
+    use ProgressStyle as P;
+    use Wait as W;
+    Ok(RunArgs {
+        wait: settings.word(
+            "wait",
+            &[("accepted", W::Accepted), ("deployed", W::Deployed), ("ready", W::Ready)],
+        )?,
+        timeout: settings.duration("timeout"),
+        output: settings
+            .word("output", &[("text", O::Text), ("json", O::Json), ("jsonl", O::Jsonl)])?,
+        progress: settings
+            .word("progress", &[("auto", P::Auto), ("plain", P::Plain), ("none", P::None)])?,
+        state_dir: settings.some_text("state-dir").map(PathBuf::from),
+    })
+}
+
+fn reach(settings: &Settings<'_>) -> Result<Reach, CliError> {
+    let transport = settings.word(
+        "transport",
+        &[
+            ("auto", TransportChoice::Auto),
+            ("port-forward", TransportChoice::PortForward),
+            ("proxy", TransportChoice::Proxy),
+        ],
+    )?;
+    let file = settings.some_text("auth-string-file");
+    let (url, embedded) = (settings.some_text("kotsadm-url"), settings.some_text("embedded"));
+    match (url, embedded) {
+        (Some(_), Some(_)) => Err(ArgsError::TwoConsoles.into()),
+        (Some(url), None) => {
+            let auth = match (file, settings.environment(AUTH_STRING_VARIABLE)) {
+                (Some(file), _) => AuthSource::File(file.into()),
+                (None, Some(value)) => AuthSource::Given(value.trim_end().into()),
+                (None, None) => AuthSource::Missing,
+            };
+            Ok(Reach::Url { url, auth })
+        }
+        _ if file.is_some() => Err(ArgsError::AuthWithoutUrl.into()),
+        (None, Some(dir)) => Ok(Reach::Embedded(dir.into())),
+        (None, None) => Ok(Reach::Cluster(Box::new(cluster(settings, transport)))),
+    }
+}
+
+fn cluster(settings: &Settings<'_>, transport: TransportChoice) -> ClusterArgs {
+    ClusterArgs {
+        kubeconfig: settings.text("kubeconfig"),
+        client_certificate: settings.text("client-certificate"),
+        client_key: settings.text("client-key"),
+        token: SecretString::from(settings.text("token")),
+        impersonate: settings.text("as"),
+        impersonate_uid: settings.text("as-uid"),
+        impersonate_groups: settings.list("as-group"),
+        impersonate_extra: settings.list("as-user-extra"),
+        cluster: settings.text("cluster"),
+        user: settings.text("user"),
+        namespace: settings.text("namespace"),
+        context: settings.text("context"),
+        server: settings.text("server"),
+        tls_server_name: settings.text("tls-server-name"),
+        insecure_skip_tls_verify: settings.switch("insecure-skip-tls-verify"),
+        certificate_authority: settings.text("certificate-authority"),
+        request_timeout: settings.text("request-timeout"),
+        transport,
+    }
+}

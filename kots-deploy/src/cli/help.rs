@@ -1,0 +1,65 @@
+//! Usage texts, laid out as cobra does.
+
+use std::fmt::Write as _;
+
+use super::flags::{Flag, Takes};
+use super::table;
+
+/// `kots --help`. `deploy` is hidden, as in the original.
+pub fn root(program: &str) -> String {
+    let connection: Vec<Flag> = table::CONNECTION.to_vec();
+    format!(
+        "Install and upgrade applications through an admin console.\n\n\
+         Usage:\n  {program} [command]\n\n\
+         Available Commands:\n  \
+         help        Help about any command\n  \
+         install     Install an application into an admin console\n  \
+         version     Print the version\n\n\
+         Flags:\n{}\n\
+         Use \"{program} [command] --help\" for more information about a command.\n",
+        usages(&connection)
+    )
+}
+
+/// `kots COMMAND --help`.
+pub fn command(program: &str, name: &str, flags: &[Flag], arguments: &[&str]) -> String {
+    let (global, own): (Vec<Flag>, Vec<Flag>) =
+        flags.iter().partition(|it| table::CONNECTION.iter().any(|global| global.name == it.name));
+    let arguments: String = arguments.iter().fold(String::new(), |mut out, it| {
+        let _ = write!(out, " [{it}]");
+        out
+    });
+    format!(
+        "Usage:\n  {program} {name}{arguments} [flags]\n\nFlags:\n{}\nGlobal Flags:\n{}",
+        usages(&own),
+        usages(&global)
+    )
+}
+
+fn usages(flags: &[Flag]) -> String {
+    let mut flags: Vec<&Flag> = flags.iter().filter(|it| !it.hidden).collect();
+    flags.sort_by_key(|it| it.name);
+    let heads: Vec<String> = flags.iter().map(|it| head(it)).collect();
+    let width = heads.iter().map(String::len).max().unwrap_or_default();
+    flags.iter().zip(heads).fold(String::new(), |mut out, (flag, head)| {
+        let default = match (flag.takes, flag.default) {
+            (_, "") | (Takes::Bool, "false") | (Takes::Int, "0") => String::new(),
+            (Takes::Text | Takes::List, it) => format!(" (default \"{it}\")"),
+            (_, it) => format!(" (default {it})"),
+        };
+        let _ = writeln!(out, "{head:width$}   {}{default}", flag.help);
+        out
+    })
+}
+
+fn head(flag: &Flag) -> String {
+    let short = flag.short.map_or_else(|| "      ".to_owned(), |it| format!("  -{it}, "));
+    let kind = match flag.takes {
+        Takes::Text => " string",
+        Takes::List => " stringArray",
+        Takes::Bool => "",
+        Takes::Int => " int",
+        Takes::Duration => " duration",
+    };
+    format!("{short}--{}{kind}", flag.name)
+}
