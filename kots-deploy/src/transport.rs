@@ -7,6 +7,9 @@
 //! Deliberately absent: retries and waiting. A transport fails once and says how; what to do about
 //! it is decided in one place, [`crate::fault`].
 
+pub mod direct;
+pub mod exchange;
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -33,7 +36,10 @@ pub trait Transport: Debug + Send + Sync {
     /// # Errors
     ///
     /// Returns [`TransportError`] when no response head arrived. A response of any status is `Ok`.
-    async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, TransportError>;
+    async fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, TransportError>;
 
     /// Names where requests go, for messages: an address, or a pod and the way to it.
     fn describe(&self) -> String;
@@ -50,6 +56,13 @@ pub struct TransportError {
     /// The cause.
     #[source]
     pub source: Option<BoxError>,
+}
+
+impl TransportError {
+    /// Makes an error of one stage.
+    pub fn new(stage: Stage, what: impl Into<String>, source: Option<BoxError>) -> Self {
+        Self { what: what.into(), stage, source }
+    }
 }
 
 /// How far an exchange came before it broke. It decides whether the server can have acted.
