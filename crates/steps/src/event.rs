@@ -145,3 +145,93 @@ pub enum Progress {
     /// What the step is looking at, such as "2 of 3 resources ready".
     Text(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::outcome::Failure;
+
+    /// The line of an event, after it was read back and found the same.
+    fn check(kind: EventKind) -> String {
+        let event = Event { index: 7, at: Timestamp::UNIX_EPOCH, kind };
+        let line = serde_json::to_string(&event).expect("an event is JSON");
+        assert_eq!(serde_json::from_str::<Event>(&line).expect("reads its own lines"), event);
+        line
+    }
+
+    fn read(line: &str) -> String {
+        match serde_json::from_str::<Event>(line) {
+            Ok(event) => serde_json::to_string(&event).expect("an event is JSON"),
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    #[test]
+    fn every_kind_is_one_flat_object() {
+        let step = || "license".to_owned();
+        let declared =
+            Declared { name: step(), title: "Sync".to_owned(), kind: StepKind::ReadOnly };
+        let failure =
+            Failure::new("rejected", "kotsadm said no").because("it is old").next("upload another");
+        let reason = "already up to date".to_owned();
+        let lines = [
+            EventKind::RunDeclared { run: "deploy".to_owned(), steps: vec![declared] },
+            EventKind::StepStarted { step: step() },
+            EventKind::StepActing { step: step(), attempt: 2 },
+            EventKind::Message { step: None, level: Level::Info, text: "hello".to_owned() },
+            EventKind::Message {
+                step: Some(step()),
+                level: Level::Warning,
+                text: "kotsadm is restarting".to_owned(),
+            },
+            EventKind::StepEnded { step: step(), outcome: Outcome::Succeeded },
+            EventKind::StepEnded { step: step(), outcome: Outcome::Skipped { reason } },
+            EventKind::StepEnded { step: step(), outcome: Outcome::Failed { failure } },
+            EventKind::RunEnded { result: RunOutcome::Failed },
+        ]
+        .map(check);
+        assert_snapshot!(lines.join("\n"), @r#"
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"run_declared","run":"deploy","steps":[{"name":"license","title":"Sync","type":"read_only"}]}
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"step_started","step":"license"}
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"step_acting","step":"license","attempt":2}
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"message","level":"info","text":"hello"}
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"message","step":"license","level":"warning","text":"kotsadm is restarting"}
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"step_ended","step":"license","outcome":"succeeded"}
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"step_ended","step":"license","outcome":"skipped","reason":"already up to date"}
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"step_ended","step":"license","outcome":"failed","failure":{"kind":"rejected","what":"kotsadm said no","why":["it is old"],"next":"upload another","effect":"unknown"}}
+        {"index":7,"at":"1970-01-01T00:00:00Z","kind":"run_ended","result":"failed"}
+        "#);
+    }
+
+    #[test]
+    fn an_unknown_kind_is_kept_as_it_came() {
+        let line = r#"{"index":3,"at":"1970-01-01T00:00:00Z","kind":"tea_break","minutes":[5]}"#;
+        assert_eq!(read(line), line);
+    }
+
+    #[test]
+    fn a_known_kind_with_other_fields_is_an_error() {
+        assert_snapshot!(
+            read(r#"{"index":3,"at":"1970-01-01T00:00:00Z","kind":"step_started","stage":"a"}"#),
+            @"error: the fields of event kind `step_started` do not fit it"
+        );
+        assert_snapshot!(
+            read(r#"{"index":3,"at":"1970-01-01T00:00:00Z"}"#),
+            @"error: an event needs a text field `kind`"
+        );
+        assert_snapshot!(
+            read(r#"{"index":-1,"at":"1970-01-01T00:00:00Z","kind":"x"}"#),
+            @"error: invalid value: integer `-1`, expected u64 at line 1 column 11"
+        );
+    }
+
+    #[test]
+    fn new_fields_of_a_known_kind_are_passed_over() {
+        assert_snapshot!(
+            read(r#"{"index":0,"at":"1970-01-01T00:00:00Z","kind":"step_started","step":"a","x":1}"#),
+            @r#"{"index":0,"at":"1970-01-01T00:00:00Z","kind":"step_started","step":"a"}"#
+        );
+    }
+}

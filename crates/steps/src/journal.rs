@@ -10,6 +10,7 @@
 
 mod fault;
 mod file;
+mod folder;
 mod key;
 mod prune;
 mod record;
@@ -28,6 +29,7 @@ use crate::step::Facts;
 use self::file::JournalFile;
 use self::record::Record;
 
+pub use self::folder::{Listed, list};
 pub use self::key::RunKey;
 pub use self::prune::{Pruned, Retention, prune};
 
@@ -132,7 +134,7 @@ impl Journal {
     ///
     /// As [`Journal::open`], but never [`JournalError::Locked`].
     pub fn peek(dir: &Path, key: &RunKey) -> Result<Option<State>, JournalError> {
-        file::peek(&key.path_in(dir))
+        Ok(file::peek(&key.path_in(dir))?.map(|it| it.state))
     }
 
     /// The file; none when the journal is in memory.
@@ -161,9 +163,6 @@ impl Journal {
     }
 
     pub(crate) fn add_facts(&mut self, step: &str, facts: Facts) -> Result<(), JournalError> {
-        if !self.intent(step).is_some_and(Intent::open) {
-            return Err(JournalError::NoIntent { step: step.to_owned() });
-        }
         self.write(Record::Facts { step: step.to_owned(), at: self.clock.now(), facts })
     }
 

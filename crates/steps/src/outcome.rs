@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// [`Failure::kind`] of a step that was dropped because the caller cancelled the run.
 pub const CANCELLED: &str = "cancelled";
-/// [`Failure::kind`] of a step that was dropped because the run's deadline passed.
+/// [`Failure::kind`] of a step that was dropped because the run's deadline passed, or that gave up
+/// at the deadline by itself: both make the run [`RunOutcome::Interrupted`].
 pub const DEADLINE: &str = "deadline";
 /// [`Failure::kind`] of a step that could not be recorded in the journal before its effect.
 pub const JOURNAL: &str = "journal";
@@ -89,8 +90,9 @@ pub struct Failure {
     /// What the person can do about it: a command or a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// Whether something may have changed. A failure of `check` or of a read-only step has
-    /// [`Effect::None`] whatever it says here, as nothing was tried.
+    /// Whether something may have changed. For a step without an open intent the runner says
+    /// [`Effect::None`], as nothing was tried, and [`Effect::Unknown`] for a failed `check` while
+    /// the intent of an earlier run is open.
     pub effect: Effect,
 }
 
@@ -169,5 +171,61 @@ fn weigh(outcome: &Outcome) -> RunOutcome {
             RunOutcome::Interrupted
         }
         Outcome::Failed { .. } => RunOutcome::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One letter per step: `s`ucceeded, `w`arned, s`k`ipped, `f`ailed, `c`ancelled, `d`eadline.
+    fn check(steps: &str, expected: RunOutcome) {
+        let outcome = |letter| match letter {
+            's' => Outcome::Succeeded,
+            'w' => Outcome::Warned { reason: String::new() },
+            'k' => Outcome::Skipped { reason: String::new() },
+            'f' => Outcome::Failed { failure: Failure::new("rejected", "") },
+            'c' => Outcome::Failed { failure: Failure::new(CANCELLED, "") },
+            'd' => Outcome::Failed { failure: Failure::new(DEADLINE, "") },
+            _ => panic!("unknown letter in fixture: {letter}"),
+        };
+        let outcomes: Vec<Outcome> = steps.chars().map(outcome).collect();
+        assert_eq!(roll_up(&outcomes), expected, "steps {steps}");
+    }
+
+    #[test]
+    fn the_worst_step_decides() {
+        for (steps, expected) in [
+            ("", RunOutcome::Succeeded),
+            ("s", RunOutcome::Succeeded),
+            ("k", RunOutcome::Succeeded),
+            ("sks", RunOutcome::Succeeded),
+            ("w", RunOutcome::Warned),
+            ("swk", RunOutcome::Warned),
+            ("kws", RunOutcome::Warned),
+            ("f", RunOutcome::Failed),
+            ("sfk", RunOutcome::Failed),
+            ("wfk", RunOutcome::Failed),
+            ("c", RunOutcome::Interrupted),
+            ("scK", RunOutcome::Interrupted),
+            ("wdk", RunOutcome::Interrupted),
+        ] {
+            check(&steps.to_lowercase(), expected);
+        }
+    }
+
+    #[test]
+    fn a_failure_tells_the_whole_chain_of_an_error() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot reach kotsadm")]
+        struct Outer(#[source] std::io::Error);
+
+        let error = Outer(std::io::Error::other("connection refused"));
+        let failure = Failure::from_error("unreachable", &error);
+        assert_eq!(failure.what, "cannot reach kotsadm");
+        assert_eq!(failure.why, ["connection refused"]);
+
+        let failure = Failure::new("unknown", "no answer").because("first").caused_by(&error);
+        assert_eq!(failure.why, ["first", "cannot reach kotsadm", "connection refused"]);
     }
 }

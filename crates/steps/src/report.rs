@@ -196,3 +196,113 @@ impl Serialize for StepReport {
         out.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn events() -> Vec<Event> {
+        let declared = |name: &str| Declared {
+            name: name.to_owned(),
+            title: name.to_uppercase(),
+            kind: StepKind::Changes,
+        };
+        let step = |name: &str| name.to_owned();
+        let skipped = |reason: &str| Outcome::Skipped { reason: reason.to_owned() };
+        let kinds = [
+            EventKind::RunDeclared {
+                run: "deploy".to_owned(),
+                steps: vec![declared("license"), declared("update"), declared("watch")],
+            },
+            EventKind::StepStarted { step: step("license") },
+            EventKind::StepEnded { step: step("license"), outcome: skipped("up to date") },
+            EventKind::StepStarted { step: step("update") },
+            EventKind::StepActing { step: step("update"), attempt: 1 },
+            EventKind::Unknown(serde_json::Map::new()),
+            EventKind::StepEnded {
+                step: step("update"),
+                outcome: Outcome::Failed { failure: Failure::new("rejected", "it said no") },
+            },
+            EventKind::StepEnded { step: step("watch"), outcome: skipped("not run") },
+            EventKind::RunEnded { result: RunOutcome::Failed },
+        ];
+        let at = |index: u64| Timestamp::from_second(i64::try_from(index).unwrap_or(0));
+        let number = |(index, kind)| Event { index, at: at(index).unwrap_or_default(), kind };
+        (0..).zip(kinds).map(number).collect()
+    }
+
+    #[test]
+    fn tells_where_every_step_is_at_any_moment() {
+        let mut report = Report::default();
+        let mut words = Vec::new();
+        for event in events() {
+            report.apply(&event);
+            words.push(report.steps().iter().map(StepReport::word).collect::<Vec<_>>().join(" "));
+        }
+        insta::assert_snapshot!(words.join("\n"), @r"
+        pending pending pending
+        running pending pending
+        skipped pending pending
+        skipped running pending
+        skipped running pending
+        skipped running pending
+        skipped failed pending
+        skipped failed skipped
+        skipped failed skipped
+        ");
+        assert_eq!(report.failure().map(|(it, _)| it.name.as_str()), Some("update"));
+        assert!(report.acted());
+        insta::assert_json_snapshot!(report.steps(), @r#"
+        [
+          {
+            "name": "license",
+            "outcome": "skipped",
+            "reason": "up to date",
+            "startedAt": "1970-01-01T00:00:01Z",
+            "endedAt": "1970-01-01T00:00:02Z"
+          },
+          {
+            "name": "update",
+            "outcome": "failed",
+            "reason": "it said no",
+            "startedAt": "1970-01-01T00:00:03Z",
+            "endedAt": "1970-01-01T00:00:06Z"
+          },
+          {
+            "name": "watch",
+            "outcome": "skipped",
+            "reason": "not run",
+            "startedAt": null,
+            "endedAt": null
+          }
+        ]
+        "#);
+    }
+
+    #[test]
+    fn missing_events_are_told_and_nothing_after_them_is_taken() {
+        let events = events();
+        let mut report = Report::from_events(&events[..2]);
+        let before = report.clone();
+        assert_eq!(report.apply(&events[3]), Applied::Gap { due: 2 });
+        assert_eq!(report, before);
+    }
+
+    proptest! {
+        #[test]
+        fn events_told_again_change_nothing(again in prop::collection::vec(0_usize..9, 0..40)) {
+            let events = events();
+            let mut report = Report::default();
+            let mut told = again.into_iter();
+            for (at, event) in events.iter().enumerate() {
+                prop_assert_eq!(report.apply(event), Applied::New);
+                for earlier in told.by_ref().take(5).filter(|it| *it <= at) {
+                    prop_assert_eq!(report.apply(&events[earlier]), Applied::Already);
+                }
+            }
+            prop_assert_eq!(report, Report::from_events(&events));
+        }
+    }
+}

@@ -175,25 +175,27 @@ async fn drive<C: Send>(
     let deadline = until.deadline();
     reporter.record(EventKind::StepStarted { step: name.to_owned() });
 
-    let mut scope = Scope { step: name, reporter: &reporter, journal, previous, deadline };
+    let mut scope =
+        Scope { step: name, reporter: &reporter, journal, previous, deadline, acting: false };
     let facts = match phase(step.check(context, &mut scope), until).await {
         Ok(Check::Needed { facts }) => facts,
         Ok(Check::Done { reason }) => return skipped(name, reason, scope.journal),
-        Err(cut) => return failed(name, cut, scope.journal),
+        Err(cut) => return failed(name, cut, scope.acting, scope.journal),
     };
     let attempt = match begin(kind, name, facts, scope.journal) {
         Ok(attempt) => attempt,
-        Err(error) => return failed(name, Cut::Failed(error.into()), scope.journal),
+        Err(error) => return failed(name, Cut::Failed(error.into()), false, scope.journal),
     };
+    scope.acting = kind == StepKind::Changes;
     reporter.record(EventKind::StepActing { step: name.to_owned(), attempt });
 
     let ran = match phase(step.run(context, &mut scope), until).await {
         Ok(done) => done,
-        Err(cut) => return failed(name, cut, scope.journal),
+        Err(cut) => return failed(name, cut, scope.acting, scope.journal),
     };
     let verified = match phase(step.verify(context, &mut scope), until).await {
         Ok(done) => done,
-        Err(cut) => return failed(name, cut, scope.journal),
+        Err(cut) => return failed(name, cut, scope.acting, scope.journal),
     };
     let recorded = match kind {
         StepKind::Changes => scope.journal.confirm(name),
@@ -255,34 +257,40 @@ enum Cut {
     Panicked(String),
 }
 
-/// Makes the failure of a step, true to what the journal knows about its effect.
-fn failed(name: &str, cut: Cut, journal: &mut Journal) -> Outcome {
-    let acting = journal.intent(name).is_some_and(Intent::open);
-    let mut failure = match cut {
-        Cut::Failed(failure) => failure,
-        Cut::Stopped(cause) => stopped(name, &cause),
-        Cut::Panicked(text) => Failure::new(PANICKED, format!("`{name}` panicked: {text}"))
-            .next("report this as a bug of the program"),
+/// Makes the failure of a step, true to what the journal knows about its effect. `acting` is
+/// whether this run wrote the intent: what a check says about effects is not about that of a run
+/// before, whose open intent stays open.
+fn failed(name: &str, cut: Cut, acting: bool, journal: &mut Journal) -> Outcome {
+    let (mut failure, is_cut) = match cut {
+        Cut::Failed(failure) => (failure, false),
+        Cut::Stopped(cause) => (stopped(name, &cause), true),
+        Cut::Panicked(text) => (panicked(name, &text), true),
     };
-    match failure.effect {
-        _ if !acting => failure.effect = Effect::None,
-        Effect::Unknown => {}
-        Effect::None => {
-            if let Err(error) = journal.void(name) {
-                failure =
-                    failure.because(format!("that nothing changed could not be recorded: {error}"));
+    if acting
+        && failure.effect == Effect::None
+        && let Err(error) = journal.void(name)
+    {
+        failure = failure.because(format!("that nothing changed could not be recorded: {error}"));
+    }
+    match journal.intent(name).filter(|it| it.open()) {
+        None => failure.effect = Effect::None,
+        // Its void could not be recorded, so the next run will look; this one knows.
+        Some(_) if acting && failure.effect == Effect::None => {}
+        Some(intent) => {
+            failure.effect = Effect::Unknown;
+            if is_cut {
+                let at = intent.at;
+                let why = format!("its effect is unknown: begun at {at} and not confirmed");
+                failure = failure.because(why);
             }
         }
     }
-    if failure.effect == Effect::Unknown
-        && let Some(intent) = journal.intent(name)
-        && [CANCELLED, DEADLINE, PANICKED].contains(&failure.kind.as_str())
-    {
-        let at = intent.at;
-        failure =
-            failure.because(format!("its effect is unknown: begun at {at} and not confirmed"));
-    }
     Outcome::Failed { failure }
+}
+
+fn panicked(name: &str, text: &str) -> Failure {
+    Failure::new(PANICKED, format!("`{name}` panicked: {text}"))
+        .next("report this as a bug of the program")
 }
 
 fn stopped(name: &str, cause: &Cause) -> Failure {

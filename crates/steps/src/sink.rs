@@ -7,7 +7,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::event::{Event, Progress};
 
 /// Receives events in order, as they happen. Called while the run waits, so it must be quick; a
-/// sink that fails keeps its error to itself and the run goes on.
+/// sink that fails keeps its error to itself and the run goes on. It must not use the run's
+/// [`Reporter`](crate::Reporter), which waits for it.
 pub trait Sink: Send {
     /// Takes a recorded event.
     fn record(&mut self, event: &Event);

@@ -85,7 +85,9 @@ pub trait Step<C: Send>: Send {
     }
 
     /// Finds out whether it is true already. Changes nothing. Is also where a step decides what an
-    /// open intent of a run that died means: see [`Scope::previous`].
+    /// open intent of a run that died means (see [`Scope::previous`]): "done" confirms that intent,
+    /// and "needed" replaces it, so a step says that only when the old effect will not come any
+    /// more, or takes the facts over so that the new one cannot double it.
     ///
     /// # Errors
     ///
@@ -121,6 +123,8 @@ pub struct Scope<'a> {
     pub(crate) journal: &'a mut Journal,
     pub(crate) previous: Option<Intent>,
     pub(crate) deadline: Option<Instant>,
+    /// Whether this run has written the step's intent.
+    pub(crate) acting: bool,
 }
 
 impl Scope<'_> {
@@ -147,6 +151,9 @@ impl Scope<'_> {
     ///
     /// When the step has written no intent (it is read-only, or this is `check`) or the disk fails.
     pub fn record(&mut self, facts: Facts) -> Result<(), JournalError> {
+        if !self.acting {
+            return Err(JournalError::NoIntent { step: self.step.to_owned() });
+        }
         self.journal.add_facts(self.step, facts)
     }
 

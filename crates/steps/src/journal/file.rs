@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
+use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -16,8 +17,8 @@ use super::{IntentState, JournalError, RunKey, State};
 
 /// What the names of journals end in.
 pub(super) const ENDING: &str = "journal";
-/// A journal larger than this was not written by this program.
-const FILE_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
+/// No journal grows above this; a larger file was not written by this program.
+const FILE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 /// A journal larger than this is rewritten at open with only what still counts.
 const COMPACT_ABOVE_BYTES: u64 = 1024 * 1024;
 /// How often the file may be replaced by others between opening and locking it.
@@ -28,7 +29,7 @@ const OPEN_ATTEMPTS: usize = 64;
 #[derive(Debug)]
 pub(super) struct JournalFile {
     path: PathBuf,
-    file: File,
+    file: Locked,
     len: u64,
     broken: bool,
 }
@@ -60,8 +61,12 @@ impl JournalFile {
                 sync_dir(dir)?;
             }
         }
-        if COMPACT_ABOVE_BYTES < journal.len {
-            journal.compact(dir, key, &contents.state)?;
+        // When there is no room for a second file, the long one still serves.
+        if COMPACT_ABOVE_BYTES < journal.len
+            && let Ok(compacted) = journal.compacted(key, &contents.state)
+        {
+            journal = compacted;
+            sync_dir(dir)?;
         }
         Ok((journal, contents.state))
     }
@@ -72,6 +77,8 @@ impl JournalFile {
             return Err(JournalError::Broken { path: self.path.clone() });
         }
         let line = self.encode(record)?;
+        // What is written must be readable by the next open.
+        self.allow("the file", self.len + line.len() as u64, FILE_LIMIT_BYTES)?;
         let fault = fault::next_write();
         if fault == Some(Point::Before) {
             fault::die();
@@ -100,16 +107,16 @@ impl JournalFile {
     fn encode(&self, record: &impl Serialize) -> Result<Vec<u8>, JournalError> {
         let bad = |found| JournalError::BadRecord { path: self.path.clone(), found };
         let line = record::encode(record).map_err(|it| bad(it.to_string()))?;
-        if record::RECORD_LIMIT_BYTES < line.len() {
-            return Err(JournalError::TooLarge {
-                path: self.path.clone(),
-                what: "a record",
-                bytes: line.len() as u64,
-                limit: record::RECORD_LIMIT_BYTES as u64,
-            });
-        }
+        self.allow("a record", line.len() as u64, record::RECORD_LIMIT_BYTES)?;
         record::check(&line).map_err(bad)?;
         Ok(line)
+    }
+
+    fn allow(&self, what: &'static str, bytes: u64, limit: u64) -> Result<(), JournalError> {
+        if limit < bytes {
+            return Err(JournalError::TooLarge { path: self.path.clone(), what, bytes, limit });
+        }
+        Ok(())
     }
 
     fn cut(&mut self) -> Result<(), JournalError> {
@@ -117,25 +124,54 @@ impl JournalFile {
         cut.map_err(|source| io_error("truncate", &self.path, source))
     }
 
-    /// Replaces the file by one that holds the same state in few lines.
-    fn compact(&mut self, dir: &Path, key: &RunKey, state: &State) -> Result<(), JournalError> {
+    /// Replaces the file by one that holds the same state in few lines, and returns that.
+    fn compacted(&self, key: &RunKey, state: &State) -> Result<Self, JournalError> {
         let path = self.path.with_extension(format!("{ENDING}.new"));
         // Whoever holds the lock of the journal is the only one to touch this name.
-        let mut options = options();
-        let file =
-            options.truncate(true).open(&path).map_err(|it| io_error("create", &path, it))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|it| io_error("lock", &path, it.into()))?;
-        let mut new = Self { path: path.clone(), file, len: 0, broken: false };
+        let opened = options().truncate(true).open(&path);
+        let file = opened.map_err(|it| io_error("create", &path, it))?;
+        let Some(file) = Locked::try_new(file, &path)? else {
+            return Err(JournalError::Locked { path, pid: None });
+        };
+        let mut new = Self { path, file, len: 0, broken: false };
         new.append(&Header::new(key.fields()))?;
         for record in records_of(state) {
             new.append(&record)?;
         }
-        fs::rename(&path, &self.path).map_err(|it| io_error("rename", &path, it))?;
-        sync_dir(dir)?;
-        self.file = new.file;
-        self.len = new.len;
-        Ok(())
+        fs::rename(&new.path, &self.path).map_err(|it| io_error("rename", &new.path, it))?;
+        new.path.clone_from(&self.path);
+        Ok(new)
+    }
+}
+
+/// A file that only this process may write to.
+#[derive(Debug)]
+pub(super) struct Locked(File);
+
+impl Locked {
+    /// Locks the file. None when another process has it.
+    pub(super) fn try_new(file: File, path: &Path) -> Result<Option<Self>, JournalError> {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(io_error("lock", path, error.into())),
+        }
+    }
+}
+
+impl Deref for Locked {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread is just forking holds a copy until it
+        // execs, and the lock with it.
+        let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }
 
@@ -166,28 +202,28 @@ fn records_of(state: &State) -> Vec<Record> {
 }
 
 /// Reads without locking. None when there is nothing.
-pub(super) fn peek(path: &Path) -> Result<Option<State>, JournalError> {
+pub(super) fn peek(path: &Path) -> Result<Option<Contents>, JournalError> {
     let opened = OpenOptions::new().read(true).custom_flags(flags()).open(path);
     let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(io_error("open", path, source)),
+        Err(error) => return Err(open_error(path, error)),
     };
-    let Contents { key, state, .. } = record::read(&read_all(&file, path)?, path)?;
-    Ok(key.map(|_| state))
+    let contents = record::read(&read_all(&file, path)?, path)?;
+    Ok(contents.key.is_some().then_some(contents))
 }
 
 /// Opens and locks the file that has this name now, making it where it is missing.
-fn lock(path: &Path) -> Result<File, JournalError> {
+fn lock(path: &Path) -> Result<Locked, JournalError> {
     for _ in 0..OPEN_ATTEMPTS {
-        let file = options().open(path).map_err(|it| io_error("open", path, it))?;
+        let file = options().open(path).map_err(|it| open_error(path, it))?;
         let metadata = file.metadata().map_err(|it| io_error("inspect", path, it))?;
         if !metadata.is_file() {
             return Err(JournalError::NotAFile { path: path.into() });
         }
-        if !try_lock(&file, path)? {
+        let Some(file) = Locked::try_new(file, path)? else {
             return Err(JournalError::Locked { path: path.into(), pid: holder(path) });
-        }
+        };
         if is_named(&file, path)? {
             if metadata.mode() & 0o077 != 0 {
                 file.set_permissions(Permissions::from_mode(0o600))
@@ -198,15 +234,6 @@ fn lock(path: &Path) -> Result<File, JournalError> {
     }
     let source = io::Error::other("it is replaced again and again");
     Err(io_error("lock", path, source))
-}
-
-/// Locks the file unless another process has it.
-pub(super) fn try_lock(file: &File, path: &Path) -> Result<bool, JournalError> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK) => Ok(false),
-        Err(error) => Err(io_error("lock", path, error.into())),
-    }
 }
 
 /// Whether the name still means this file: between open and lock it may have been removed or replaced.
@@ -221,7 +248,7 @@ pub(super) fn is_named(file: &File, path: &Path) -> Result<bool, JournalError> {
 
 /// The process that has the file, by its own last record. None in the moment before it writes that.
 fn holder(path: &Path) -> Option<u32> {
-    let run = peek(path).ok()??.last_run.filter(|it| it.outcome.is_none())?;
+    let run = peek(path).ok()??.state.last_run.filter(|it| it.outcome.is_none())?;
     let pid = Pid::from_raw(i32::try_from(run.pid).ok()?)?;
     // Without the right to signal it, it is alive too.
     matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM)).then_some(run.pid)
@@ -268,6 +295,14 @@ fn options() -> OpenOptions {
 /// A link or a pipe under the name must neither be followed nor waited for.
 pub(super) fn flags() -> i32 {
     (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
+}
+
+fn open_error(path: &Path, error: io::Error) -> JournalError {
+    match Errno::from_io_error(&error) {
+        // A link, with the flags above, or a folder.
+        Some(Errno::LOOP | Errno::ISDIR) => JournalError::NotAFile { path: path.into() },
+        _ => io_error("open", path, error),
+    }
 }
 
 pub(super) fn io_error(operation: &'static str, path: &Path, source: io::Error) -> JournalError {

@@ -1,14 +1,14 @@
 //! Removes old journals, but none that still matters.
 
 use std::fs::{self, OpenOptions};
-use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::file::{ENDING, flags, io_error, is_named, read_all, try_lock};
+use super::file::{Locked, flags, io_error, is_named, read_all};
+use super::folder::entries;
 use super::{JournalError, record};
 
 /// How many journals are kept, and how long.
@@ -42,7 +42,7 @@ pub struct Pruned {
 ///
 /// When the folder cannot be listed or a file cannot be removed. A missing folder is none.
 pub fn prune(dir: &Path, retention: &Retention, now: Timestamp) -> Result<Pruned, JournalError> {
-    let mut found = list(dir)?;
+    let mut found = entries(dir)?;
     // The newest first; the name makes the order the same in every call.
     found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut pruned = Pruned::default();
@@ -63,39 +63,12 @@ fn is_older(written_at: Timestamp, max_age: Duration, now: Timestamp) -> bool {
     SignedDuration::try_from(max_age).is_ok_and(|limit| limit < now.duration_since(written_at))
 }
 
-fn list(dir: &Path) -> Result<Vec<(Timestamp, PathBuf)>, JournalError> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(io_error("list", dir, source)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|it| io_error("list", dir, it))?.path();
-        if !is_journal(&path) {
-            continue;
-        }
-        // Another process may remove it at any moment; what is gone needs no pruning.
-        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-        let Ok(Ok(written_at)) = metadata.modified().map(Timestamp::try_from) else { continue };
-        if metadata.is_file() {
-            found.push((written_at, path));
-        }
-    }
-    Ok(found)
-}
-
-fn is_journal(path: &Path) -> bool {
-    let is_id = |it: &str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
-    path.extension().is_some_and(|it| it == ENDING)
-        && path.file_stem().and_then(|it| it.to_str()).is_some_and(is_id)
-}
-
 /// Removes the file while holding its lock, so that nobody writes to a file without a name.
 fn remove_if_settled(path: &Path) -> Result<bool, JournalError> {
     let opened = OpenOptions::new().read(true).custom_flags(flags()).open(path);
     let Ok(file) = opened else { return Ok(false) };
-    if !try_lock(&file, path)? || !is_named(&file, path)? {
+    let Some(file) = Locked::try_new(file, path)? else { return Ok(false) };
+    if !is_named(&file, path)? {
         return Ok(false);
     }
     let contents = read_all(&file, path).and_then(|bytes| record::read(&bytes, path));

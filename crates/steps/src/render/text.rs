@@ -154,3 +154,37 @@ fn size(bytes: u64) -> String {
     let tenths = u128::from(bytes) * 10 / u128::from(*unit);
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_never_look_finished_too_early() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            ((1 << 20) - 1, "1023.9 KiB"),
+            (12 << 20, "12.0 MiB"),
+            (u64::MAX, "17179869183.9 GiB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn progress_is_one_line_for_a_while_and_per_step() {
+        let mut out = Vec::new();
+        let mut lines = ProgressLines::new(&mut out, Duration::from_hours(1));
+        lines.progress("update", &Progress::Bytes { done: 5 << 20, total: Some(10 << 20) });
+        lines.progress("update", &Progress::Bytes { done: 6 << 20, total: Some(10 << 20) });
+        lines.progress("watch", &Progress::Text("2 of 3 ready".to_owned()));
+        lines.progress("images", &Progress::Bytes { done: 7, total: None });
+        insta::assert_snapshot!(String::from_utf8(out).expect("text"), @r"
+        update: 5.0 MiB of 10.0 MiB
+        watch: 2 of 3 ready
+        images: 7 B
+        ");
+    }
+}
