@@ -1,0 +1,5 @@
+//! The client and the mirror over real sockets, and the client against servers that fail.
+
+mod faults;
+mod harness;
+mod mirror;
