@@ -262,6 +262,16 @@ impl Step<()> for Greedy {
 }
 
 #[tokio::test]
+async fn a_run_can_be_a_task_of_its_own() {
+    let task = async {
+        let journal = Journal::in_memory(clock());
+        run_with("license\nupdate run=notes", journal, in_an_hour()).await
+    };
+    let report = tokio::spawn(task).await.unwrap();
+    assert_eq!(report.outcome(), Some(RunOutcome::Succeeded));
+}
+
+#[tokio::test]
 async fn events_go_to_channels_as_they_are_in_the_report() {
     let (sender, mut events) = mpsc::unbounded_channel::<Event>();
     let report = run_into("license run=notes\nupdate", sender).await;
