@@ -144,6 +144,9 @@ impl<R: Read> Gunzip<R> {
 
     fn header(&mut self, first: u8) -> Result<(), Fault> {
         let at = self.consumed - 1;
+        if at > 0 && first != 0x1f {
+            return Err(GzipError::Trailing { at }.into());
+        }
         let second = self.byte()?;
         if (first, second) != (0x1f, 0x8b) {
             return Err(if at == 0 {

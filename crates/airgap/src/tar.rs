@@ -246,7 +246,7 @@ impl<R: Read> TarReader<R> {
             BLOCK => {}
             _ => return Err(ArchiveError::Cut { name: None, at: self.at }),
         }
-        if block.iter().any(|it| *it != 0) {
+        if block != [0; BLOCK] {
             let at = self.at - BLOCK as u64;
             return Header::parse(&block)
                 .map(Some)

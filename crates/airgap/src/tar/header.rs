@@ -91,12 +91,16 @@ fn number(field: &[u8]) -> Result<u64, HeaderFault> {
 
 /// The sum of all bytes, the checksum's own taken as spaces. Some old programs summed signed bytes.
 fn check_sum(block: &[u8; BLOCK]) -> Result<(), HeaderFault> {
-    let bytes =
-        || block.iter().enumerate().map(|(i, it)| if (148..156).contains(&i) { b' ' } else { *it });
-    let unsigned: u64 = bytes().map(u64::from).sum();
-    let signed: i64 = bytes().map(|it| i64::from(it.cast_signed())).sum();
-    let stored = number(&block[148..156]).map_err(|_| HeaderFault::Checksum)?;
-    if stored == unsigned || i64::try_from(stored) == Ok(signed) {
+    let sum = |value: fn(u8) -> i64| {
+        let (mut sum, own) = (8 * value(b' '), 148..156);
+        for byte in block[..own.start].iter().chain(&block[own.end..]) {
+            sum += value(*byte);
+        }
+        sum
+    };
+    let stored = number(&block[148..156]).ok().and_then(|it| i64::try_from(it).ok());
+    let is = |sum| stored == Some(sum);
+    if is(sum(i64::from)) || is(sum(|it| i64::from(it.cast_signed()))) {
         Ok(())
     } else {
         Err(HeaderFault::Checksum)

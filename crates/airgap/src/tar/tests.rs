@@ -53,7 +53,7 @@ impl Tar {
 }
 
 fn record(text: &str) -> String {
-    (text.len() + 3..)
+    (text.len() + 3..text.len() + 8)
         .map(|len| format!("{len} {text}\n"))
         .find(|it| it.starts_with(&format!("{} ", it.len())))
         .expect("some length fits")

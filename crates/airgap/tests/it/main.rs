@@ -1,0 +1,8 @@
+//! Bundles and releases as files, written by us and by others.
+
+mod bundle;
+mod hostile;
+mod real;
+mod release;
+mod roundtrip;
+mod support;

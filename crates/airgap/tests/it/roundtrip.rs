@@ -1,0 +1,121 @@
+//! Archives written by us and by the `tar` crate are read back equal, and damage never panics.
+
+use std::io::Read;
+
+use airgap::{
+    ArchiveError, ArchiveLimits, EntryKind, Gunzip, Limits, ReleaseFile, TarReader,
+    release::{pack, read},
+};
+use flate2::{Compression, write::GzEncoder};
+use proptest::{collection::vec, prelude::*};
+
+use crate::support::release_file;
+
+fn all(bytes: &[u8], limits: &ArchiveLimits) -> Result<Vec<(String, Vec<u8>)>, ArchiveError> {
+    let mut tar = TarReader::new(Gunzip::new(bytes, limits), limits);
+    let mut files = Vec::new();
+    while let Some(entry) = tar.next_entry()? {
+        let mut data = Vec::new();
+        tar.data().read_to_end(&mut data)?;
+        assert_eq!(data.len() as u64, entry.size);
+        if entry.kind == EntryKind::File {
+            files.push((entry.name, data));
+        }
+    }
+    Ok(files)
+}
+
+/// Files of a release: names short and long, ASCII and not, no two in each other's way.
+fn files() -> impl Strategy<Value = Vec<ReleaseFile>> {
+    let name = prop_oneof!["[a-z]{1,12}", "f[a-zäß €_.-]{1,40}x", "[a-z]{90,120}"];
+    let path = vec(name, 1..4).prop_map(|it| it.join("/"));
+    vec((path, vec(any::<u8>(), 0..2000)), 1..8).prop_map(|files| {
+        files
+            .into_iter()
+            .enumerate()
+            // The number keeps a file from being where another's folder is.
+            .map(|(at, (path, bytes))| release_file(&format!("{at}-{path}"), &bytes))
+            .collect()
+    })
+}
+
+fn by_tar_crate(files: &[ReleaseFile]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.bytes.len() as u64);
+        header.set_mode(0o644);
+        builder
+            .append_data(&mut header, &file.path, file.bytes.as_slice())
+            .expect("a vector takes all");
+    }
+    builder.into_inner().and_then(GzEncoder::finish).expect("a vector takes all")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn our_archives_come_back(files in files()) {
+        let packed = pack(&files).expect("good names");
+        prop_assert_eq!(&packed, &pack(&files).expect("good names"));
+        let mut want: Vec<_> = files.into_iter().map(|it| (it.path, it.bytes)).collect();
+        want.sort();
+        prop_assert_eq!(all(&packed, &Limits::default().app).expect("it is sound"), want);
+    }
+
+    #[test]
+    fn archives_of_the_tar_crate_come_back(files in files()) {
+        let packed = by_tar_crate(&files);
+        let want: Vec<_> = files.into_iter().map(|it| (it.path, it.bytes)).collect();
+        prop_assert_eq!(all(&packed, &Limits::default().app).expect("it is sound"), want);
+    }
+
+    #[test]
+    fn the_tar_crate_reads_ours(files in files()) {
+        let packed = pack(&files).expect("good names");
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed.as_slice()));
+        let mut found = Vec::new();
+        for entry in archive.entries().expect("it is sound") {
+            let mut entry = entry.expect("it is sound");
+            let path = String::from_utf8(entry.path_bytes().into_owned()).expect("we wrote UTF-8");
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).expect("it is sound");
+            found.push((path, bytes));
+        }
+        let mut want: Vec<_> = files.into_iter().map(|it| (it.path, it.bytes)).collect();
+        want.sort();
+        prop_assert_eq!(found, want);
+    }
+
+    #[test]
+    fn damage_is_refused_or_harmless(
+        files in files(),
+        damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        plain in any::<bool>(),
+    ) {
+        let mut bytes = by_tar_crate(&files);
+        if plain {
+            // Into the tar itself, past the checksum of gzip.
+            let mut tar = Vec::new();
+            Gunzip::new(bytes.as_slice(), &Limits::default().app).read_to_end(&mut tar).expect("it is sound");
+            for (at, byte) in &damage {
+                let at = at.index(tar.len());
+                tar[at] = *byte;
+            }
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+            std::io::Write::write_all(&mut gzip, &tar).expect("a vector takes all");
+            bytes = gzip.finish().expect("a vector takes all");
+        } else {
+            for (at, byte) in &damage {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
+            }
+        }
+        if let Ok(files) = read(bytes.as_slice(), &Limits::default()) {
+            for file in files {
+                prop_assert!(!file.path.starts_with('/') && !file.path.split('/').any(|it| it == ".."));
+            }
+        }
+    }
+}
