@@ -1,11 +1,18 @@
 //! The kots.io kinds and what they mean: licences, config, channels and releases.
 //!
-//! Everything here is pure: no file, socket, clock or source of randomness is touched. What a rule
-//! needs from the world (the time, random bytes, stored values) is handed in.
+//! Everything here is pure: no file, socket or clock is touched. What a rule needs from the world
+//! (the time, stored values) is handed in.
 
 pub mod airgap;
+pub mod application;
+pub mod cipher;
+pub mod config;
 pub mod gvk;
+pub mod helm_chart;
+pub mod installation;
 pub mod license;
+pub mod multitype;
+pub mod release;
 pub mod yaml;
 
 #[cfg(test)]

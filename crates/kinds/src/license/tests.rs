@@ -113,7 +113,7 @@ fn a_text_that_is_no_licence_is_refused_with_the_reason() {
         }
     };
     insta::assert_snapshot!(refuse("kind: License"), @"the text is not a license: found a document without apiVersion and kind, allowed is `kots.io/v1beta1, Kind=License` or `kots.io/v1beta2, Kind=License`");
-    insta::assert_snapshot!(refuse("apiVersion: kots.io/v1beta1\nkind: Config\n"), @"the text is not a license: found a document of `kots.io/v1beta1, Kind=Config`, allowed is `kots.io/v1beta1, Kind=License` or `kots.io/v1beta2, Kind=License`");
+    insta::assert_snapshot!(refuse("apiVersion: kots.io/v1beta1\nkind: Config\n"), @"the text is not a license: found `kots.io/v1beta1, Kind=Config`, allowed is `kots.io/v1beta1, Kind=License` or `kots.io/v1beta2, Kind=License`");
     insta::assert_snapshot!(refuse("apiVersion: kots.io/v1beta1\nkind: License\nspec: {appSlug: a}\n"), @"the license has no signature, `spec.signature` must hold one");
     insta::assert_snapshot!(refuse("apiVersion: kots.io/v1beta1\nkind: License\nspec: {signature: '*'}\n"), @"the license signature is not valid: spec.signature is not base64: Invalid symbol 42, offset 0.");
     insta::assert_snapshot!(refuse("apiVersion: kots.io/v1beta1\nkind: License\nspec: {signature: aGk=}\n"), @"the license signature is not valid: spec.signature is not the expected JSON object: expected value at line 1 column 1");

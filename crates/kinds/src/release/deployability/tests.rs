@@ -1,0 +1,183 @@
+use super::*;
+
+/// One version: `SEQUENCE CHANNEL CURSOR LABEL [flags]`; flags: `r` required, `b` rollback allowed,
+/// `d` pending download, `c` pending config, `f` failed, `s` failing strict preflight, `x` and `y`
+/// two cluster configs.
+fn version(text: &str) -> VersionFacts {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let flags = words.get(4).copied().unwrap_or("");
+    let has = |flag: char| flags.contains(flag);
+    let status = match () {
+        () if has('d') => VersionStatus::PendingDownload,
+        () if has('c') => VersionStatus::PendingConfig,
+        () if has('f') => VersionStatus::Failed,
+        () => VersionStatus::Pending,
+    };
+    VersionFacts {
+        sequence: words[0].parse().expect("a sequence"),
+        release: ReleaseId {
+            channel_id: words[1].into(),
+            cursor: words[2].into(),
+            version_label: words[3].into(),
+        },
+        is_required: has('r'),
+        status,
+        has_failing_strict_preflights: has('s'),
+        allow_rollback: has('b'),
+        cluster_config: flags.chars().find(|c| matches!(c, 'x' | 'y')).map(String::from),
+    }
+}
+
+/// Whether version `target` of the lines may be deployed over `current`.
+fn check(lines: &[&str], current: Option<i64>, target: i64, is_semver_required: bool) -> String {
+    let mut all: Vec<_> = lines.iter().map(|line| version(line)).collect();
+    newest_first(&mut all, is_semver_required);
+    let find = |sequence: i64| all.iter().find(|v| v.sequence == sequence);
+    let current = current.and_then(find);
+    let target = find(target).expect("the target is one of the lines");
+    match deployability(target, current, &all, is_semver_required) {
+        Ok(()) => "ok".to_owned(),
+        Err(reason) => reason.to_string(),
+    }
+}
+
+const STRICT: &str = "Deployment is disabled as a strict analyzer in this version's preflight checks has failed or has not been run.";
+const DOWNLOAD: &str = "Version is pending download.";
+const CONFIG: &str = "Version is pending configuration.";
+const NO_ROLLBACK: &str = "Rollback is not supported.";
+const CLUSTER: &str = "Rollback is not supported, cluster configuration has changed.";
+const NON_REVERSIBLE: &str =
+    "One or more non-reversible versions have been deployed since this version.";
+
+fn first(labels: &str) -> String {
+    let labels: Vec<_> = labels.split(' ').map(str::to_owned).collect();
+    must_be_first(&labels)
+}
+
+#[test]
+fn states_come_before_everything() {
+    let lines = ["0 c 1 1.0.0", "1 c 2 1.1.0 s", "2 c 3 1.2.0 d", "3 c 4 1.3.0 c"];
+    for current in [None, Some(0)] {
+        assert_eq!(check(&lines, current, 1, false), STRICT);
+        assert_eq!(check(&lines, current, 2, false), DOWNLOAD);
+        assert_eq!(check(&lines, current, 3, false), CONFIG);
+    }
+    assert_eq!(check(&["0 c 1 1.0.0 sd"], None, 0, false), STRICT);
+}
+
+#[test]
+fn a_first_version_and_the_current_one_are_free() {
+    let lines = ["0 c 1 1.0.0", "1 c 2 1.1.0 r", "2 c 3 1.2.0"];
+    for semver in [false, true] {
+        assert_eq!(check(&lines, None, 2, semver), "ok");
+        assert_eq!(check(&lines, Some(1), 1, semver), "ok");
+        assert_eq!(check(&lines, Some(2), 2, semver), "ok");
+    }
+}
+
+#[test]
+fn required_releases_between_come_first() {
+    let lines = ["0 c 1 1.0.0", "1 c 2 1.1.0 r", "2 c 3 1.2.0 r", "3 c 4 1.3.0", "4 c 5 1.4.0 r"];
+    for semver in [false, true] {
+        assert_eq!(check(&lines, Some(0), 1, semver), "ok");
+        assert_eq!(check(&lines, Some(0), 2, semver), first("1.1.0"));
+        assert_eq!(check(&lines, Some(0), 3, semver), first("1.1.0 1.2.0"));
+        assert_eq!(check(&lines, Some(0), 4, semver), first("1.1.0 1.2.0"));
+        assert_eq!(check(&lines, Some(1), 3, semver), first("1.2.0"));
+        assert_eq!(check(&lines, Some(2), 4, semver), "ok");
+    }
+    assert_eq!(
+        check(&lines, Some(0), 3, false),
+        "This version cannot be deployed because versions 1.1.0, 1.2.0 are required and must be deployed first."
+    );
+}
+
+#[test]
+fn versions_of_one_release_do_not_block_each_other() {
+    // 1 and 2 are one required release with two configs, 3 and 4 another.
+    let lines =
+        ["0 c 1 1.0.0", "1 c 2 1.1.0 r", "2 c 2 1.1.0 r", "3 c 3 1.2.0 r", "4 c 3 1.2.0 rb"];
+    for semver in [false, true] {
+        assert_eq!(check(&lines, Some(0), 2, semver), "ok");
+        assert_eq!(check(&lines, Some(1), 2, semver), "ok");
+        assert_eq!(check(&lines, Some(0), 4, semver), first("1.1.0"));
+        assert_eq!(check(&lines, Some(1), 3, semver), "ok");
+        assert_eq!(check(&lines, Some(2), 1, semver), "ok");
+        assert_eq!(check(&lines, Some(4), 3, semver), "ok");
+        assert_eq!(check(&lines, Some(4), 2, semver), NON_REVERSIBLE);
+    }
+}
+
+#[test]
+fn going_back_must_be_allowed() {
+    let lines = ["0 c 1 1.0.0 b", "1 c 2 1.1.0", "2 c 3 1.2.0 b"];
+    assert_eq!(check(&lines, Some(2), 0, false), "ok");
+    assert_eq!(check(&lines, Some(1), 0, false), "ok");
+    let lines = ["0 c 1 1.0.0 b", "1 c 2 1.1.0 b", "2 c 3 1.2.0"];
+    assert_eq!(check(&lines, Some(1), 0, false), NO_ROLLBACK);
+    // The newest one that is downloaded decides.
+    let lines = ["0 c 1 1.0.0", "1 c 2 1.1.0 b", "2 c 3 1.2.0 d"];
+    assert_eq!(check(&lines, Some(1), 0, false), "ok");
+    let lines = ["0 c 1 1.0.0 bx", "1 c 2 1.1.0 by"];
+    assert_eq!(check(&lines, Some(1), 0, false), CLUSTER);
+    let lines = ["0 c 1 1.0.0 bx", "1 c 2 1.1.0 bx"];
+    assert_eq!(check(&lines, Some(1), 0, false), "ok");
+}
+
+#[test]
+fn required_releases_are_not_gone_back_over() {
+    let lines = ["0 c 1 1.0.0", "1 c 2 1.1.0 r", "2 c 3 1.2.0 b"];
+    for semver in [false, true] {
+        assert_eq!(check(&lines, Some(2), 0, semver), NON_REVERSIBLE);
+        assert_eq!(check(&lines, Some(2), 1, semver), "ok");
+        assert_eq!(check(&lines, Some(1), 0, semver), NON_REVERSIBLE);
+    }
+}
+
+#[test]
+fn a_failed_required_version_is_deployed_again_first() {
+    let lines = ["0 c 1 1.0.0", "1 c 2 1.1.0 rf", "2 c 2 1.1.0 r", "3 c 3 1.2.0 b"];
+    let failed = "Cannot deploy this version because required version 1.1.0 failed to deploy. Please retry deploying version 1.1.0 or check for new updates.";
+    for semver in [false, true] {
+        assert_eq!(check(&lines, Some(1), 1, semver), "ok");
+        assert_eq!(check(&lines, Some(1), 2, semver), "ok");
+        assert_eq!(check(&lines, Some(1), 3, semver), failed);
+        assert_eq!(check(&lines, Some(1), 0, semver), failed);
+    }
+    let lines = ["0 c 1 1.0.0", "1 c 2 1.1.0 f", "2 c 3 1.2.0"];
+    assert_eq!(check(&lines, Some(1), 2, false), "ok");
+}
+
+#[test]
+fn another_channel_counts_only_with_versions() {
+    let lines = ["0 c 5 1.0.0", "1 d 1 1.1.0 r", "2 d 2 1.2.0"];
+    assert_eq!(check(&lines, Some(0), 2, false), "ok");
+    assert_eq!(check(&lines, Some(0), 2, true), first("1.1.0"));
+    // Without versions cursors order a channel, whatever the sequences are.
+    let lines = ["0 c 1 1.0.0", "1 c 3 1.2.0", "2 c 2 1.1.0 r"];
+    assert_eq!(check(&lines, Some(0), 1, false), first("1.1.0"));
+    assert_eq!(check(&lines, Some(0), 1, true), first("1.1.0"));
+    // One version under two cursors is one release where versions count.
+    let lines = ["0 c 1 1.0.0", "1 c 2 1.1.0 r", "2 d 9 1.1.0"];
+    assert_eq!(check(&lines, Some(0), 2, true), "ok");
+}
+
+#[test]
+fn versions_are_sorted_newest_first() {
+    let order = |lines: &[&str], semver| {
+        let mut all: Vec<_> = lines.iter().map(|line| version(line)).collect();
+        newest_first(&mut all, semver);
+        all.iter().map(|v| v.sequence.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let lines = ["0 c 1 1.0.0", "1 c 3 1.2.0", "2 c 2 1.1.0", "3 c 4 main", "4 c 4 1.1.0"];
+    assert_eq!(order(&lines, false), "4 3 2 1 0");
+    assert_eq!(order(&lines, true), "1 3 4 2 0");
+}
+
+#[test]
+fn words_of_states_are_read_back() {
+    for (status, word) in VersionStatus::WORDS {
+        assert_eq!((VersionStatus::from_word(word), status.as_str()), (status, word));
+    }
+    assert_eq!(VersionStatus::from_word("x"), VersionStatus::Unknown);
+}
