@@ -1,0 +1,148 @@
+//! A parsed template.
+
+use crate::error::{Error, ErrorKind};
+use crate::exec::{self, Program};
+use crate::func::FuncMap;
+use crate::limits::Limits;
+use crate::node::{Kind, Tree};
+use crate::parse::{self, Bodies};
+use crate::value::Value;
+
+/// Texts longer than this are refused.
+const MAX_TEXT_BYTES: usize = 256 << 20;
+
+/// How a template is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What begins an action; empty stands for `{{`.
+    pub left: String,
+    /// What ends an action; empty stands for `}}`.
+    pub right: String,
+}
+
+impl Options {
+    /// Returns options with these delimiters.
+    pub fn delims(left: impl Into<String>, right: impl Into<String>) -> Self {
+        Self { left: left.into(), right: right.into() }
+    }
+}
+
+/// A call of a function in a template, see [`Template::calls`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The name of the function.
+    pub function: String,
+    /// The first argument when it is a string literal, also when it comes through a pipe.
+    pub first_literal: Option<String>,
+}
+
+/// A parsed template: it can be rendered many times, also at once.
+#[derive(Debug)]
+pub struct Template {
+    name: String,
+    text: String,
+    tree: Tree,
+    bodies: Bodies,
+    funcs: FuncMap,
+}
+
+impl Template {
+    /// Parses `text` as the template `name`; only the functions of `funcs` and Go's built-in ones exist.
+    ///
+    /// # Errors
+    /// What is no template, in Go's words: an unknown function names the function, the template and the line.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        options: &Options,
+        funcs: &FuncMap,
+    ) -> Result<Self, Error> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(Error {
+                kind: ErrorKind::Limit,
+                template: name.to_owned(),
+                line: 0,
+                column: None,
+                message: format!("template: {name}: text exceeds {MAX_TEXT_BYTES} bytes"),
+            });
+        }
+        let parsed = parse::parse(name, text, (&options.left, &options.right), funcs)?;
+        Ok(Self {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            tree: parsed.tree,
+            bodies: parsed.bodies,
+            funcs: funcs.clone(),
+        })
+    }
+
+    /// Returns the name the template was parsed with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs the template on `data`. Bytes of the output that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// What failed, in Go's words, or the limit that was reached.
+    pub fn render(&self, data: &Value, limits: &Limits) -> Result<String, Error> {
+        let bytes = self.render_bytes(data, limits)?;
+        Ok(match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => crate::value::lossy(error.as_bytes()).into_owned(),
+        })
+    }
+
+    /// Runs the template on `data` and returns the very bytes.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn render_bytes(&self, data: &Value, limits: &Limits) -> Result<Vec<u8>, Error> {
+        let program = Program {
+            name: &self.name,
+            text: &self.text,
+            tree: &self.tree,
+            bodies: &self.bodies,
+            funcs: &self.funcs,
+        };
+        exec::run(program, data, limits)
+    }
+
+    /// Returns the calls of functions in the order of the text, each with its first argument when that is
+    /// a string literal: what a caller needs to know which names a template refers to.
+    pub fn calls(&self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        for node in &self.tree.nodes {
+            let Kind::Pipe(pipe) = &node.kind else { continue };
+            let mut piped: Option<String> = None;
+            for command in &pipe.commands {
+                let Kind::Command(args) = self.tree.kind(*command) else { continue };
+                let literal = |i: usize| match args.get(i).map(|id| self.tree.kind(*id)) {
+                    Some(Kind::Str { value, .. }) => Some(value.to_lossy().into_owned()),
+                    _ => None,
+                };
+                for (i, arg) in args.iter().enumerate() {
+                    let Kind::Identifier(name) = self.tree.kind(*arg) else { continue };
+                    let first_literal = match i {
+                        0 if args.len() > 1 => literal(1),
+                        0 => piped.clone(),
+                        _ => None,
+                    };
+                    let at = self.tree.pos(*arg);
+                    calls.push((at, Call { function: name.to_string(), first_literal }));
+                }
+                piped = if args.len() == 1 { literal(0) } else { None };
+            }
+        }
+        for node in &self.tree.nodes {
+            if let Kind::Chain { node, .. } = &node.kind
+                && let Kind::Identifier(name) = self.tree.kind(*node)
+            {
+                let call = Call { function: name.to_string(), first_literal: None };
+                calls.push((self.tree.pos(*node), call));
+            }
+        }
+        calls.sort_by_key(|(at, _)| *at);
+        calls.into_iter().map(|(_, call)| call).collect()
+    }
+}
