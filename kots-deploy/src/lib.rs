@@ -6,7 +6,9 @@
 //! * [`output`] is what a person or a program sees of it.
 
 pub mod cli;
+pub mod cluster;
 pub mod deploy;
 pub mod fault;
 pub mod install;
 pub mod transport;
+pub mod tunnel;

@@ -72,13 +72,18 @@ where
     })?;
     // The guard lives in this future and then in the response body: dropping either ends the
     // connection at once.
-    let driver = Driver(tokio::spawn(async move {
-        if let Err(error) = connection.await {
+    let driver = Driver(Some(tokio::spawn(async move {
+        if let Err(error) = connection.with_upgrades().await {
             tracing::debug!(%error, "connection ended");
         }
-    }));
+    })));
 
     match sender.send_request(request).await {
+        // The upgraded connection outlives this exchange; its driver ends by handing it over.
+        Ok(response) if response.status() == http::StatusCode::SWITCHING_PROTOCOLS => {
+            driver.detach();
+            Ok(response.map(|_| http_body_util::Empty::new().map_err(Into::into).boxed_unsync()))
+        }
         Ok(response) => Ok(response
             .map(|incoming| Answer { incoming, driver: Some(driver), trace }.boxed_unsync())),
         Err(error) => Err(TransportError::new(
@@ -96,11 +101,20 @@ where
 
 /// Ends the connection when dropped.
 #[derive(Debug)]
-struct Driver(JoinHandle<()>);
+struct Driver(Option<JoinHandle<()>>);
+
+impl Driver {
+    /// Lets the connection live on.
+    fn detach(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }
 
