@@ -7,12 +7,19 @@
 //! Two rules differ from the original on purpose. A vendor's default satisfies a required item.
 //! An answer given by an operator is text and nothing else: it is never evaluated as a template.
 
+mod apply;
 mod dependencies;
+mod generated;
+mod repeat;
+mod resolve;
 mod types;
 mod validate;
 mod values;
 
+pub use apply::{Applied, ApplyError, Given, apply_values};
 pub use dependencies::{CycleError, resolution_order};
+pub use generated::Generated;
+pub use resolve::{Item, Resolution, ResolveError, resolve};
 pub use types::{
     ChildItem, Config, ConfigGroup, ConfigItem, ItemType, RegexRule, RepeatTemplate, Validation,
 };
@@ -21,3 +28,6 @@ pub use validate::{
     required_message, validate,
 };
 pub use values::{ConfigValue, ConfigValues};
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ pub mod airgap;
 pub mod application;
 pub mod cipher;
 pub mod config;
+pub mod context;
 pub mod gvk;
 pub mod helm_chart;
 pub mod installation;

@@ -1,0 +1,83 @@
+//! What templates read of the config and of the operator's registry.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use gotemplate::{FuncMap, Value};
+use secrecy::ExposeSecret as _;
+
+use super::text::{base64_decode, base64_encode, constant, of_text, of_texts};
+use super::{Contexts, ItemText, images};
+
+type Items = Arc<RwLock<BTreeMap<String, ItemText>>>;
+
+pub(super) fn functions(contexts: &Contexts, items: &Items) -> FuncMap {
+    let mut functions = FuncMap::new();
+    options(&mut functions, items);
+    registry(&mut functions, contexts);
+    functions
+}
+
+fn options(functions: &mut FuncMap, items: &Items) {
+    let items = Arc::clone(items);
+    let read = move |name: &str| -> Option<ItemText> {
+        items.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    };
+    // An unknown item is an empty text, and neither equal nor unequal to anything.
+    let value = {
+        let read = read.clone();
+        move |name: &str| read(name).map(|item| item.effective().to_owned())
+    };
+    let text = value.clone();
+    functions.insert("ConfigOption", of_text(move |name| text(name).unwrap_or_default().into()));
+    functions.insert("ConfigOptionName", of_text(|name| name.into()));
+    functions.insert("ConfigOptionIndex", of_text(|_| "".into()));
+    let text = value.clone();
+    functions.insert(
+        "ConfigOptionData",
+        of_text(move |name| {
+            Value::string(text(name).and_then(|text| base64_decode(&text)).unwrap_or_default())
+        }),
+    );
+    functions.insert(
+        "ConfigOptionFilename",
+        of_text(move |name| read(name).map(|item| item.filename).unwrap_or_default().into()),
+    );
+    let text = value.clone();
+    functions.insert(
+        "ConfigOptionEquals",
+        of_texts(move |name, other| text(name).is_some_and(|text| text == other).into()),
+    );
+    functions.insert(
+        "ConfigOptionNotEquals",
+        of_texts(move |name, other| value(name).is_some_and(|text| text != other).into()),
+    );
+}
+
+fn registry(functions: &mut FuncMap, contexts: &Contexts) {
+    let registry = &contexts.registry;
+    functions.insert("HasLocalRegistry", constant(!registry.host.is_empty()));
+    functions.insert("LocalRegistryHost", constant(registry.host.as_str()));
+    functions.insert("LocalRegistryNamespace", constant(registry.namespace.as_str()));
+    functions.insert("LocalRegistryAddress", constant(images::registry_address(registry)));
+    let pull_secret = if registry.host.is_empty() {
+        let domains = images::domains(contexts);
+        let id = contexts.license.as_ref().map_or("", |license| &license.license_id);
+        images::docker_config(&[&domains.proxy, &domains.registry], "LICENSE_ID", id)
+    } else {
+        let password = registry.password.expose_secret();
+        images::docker_config(&[&registry.host], &registry.username, password)
+    };
+    functions
+        .insert("LocalRegistryImagePullSecret", constant(base64_encode(pull_secret.as_bytes())));
+    let name = match contexts.app_slug.as_str() {
+        "" => "kotsadm-replicated-registry".to_owned(),
+        slug => format!("{slug}-registry"),
+    };
+    functions.insert("ImagePullSecretName", constant(name));
+    let contexts = contexts.clone();
+    functions.insert(
+        "LocalImageName",
+        of_text(move |image| images::local_image_name(&contexts, image).into()),
+    );
+}

@@ -1,0 +1,161 @@
+//! The two passes over a text.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, RwLock};
+
+use gotemplate::{Error, ErrorKind, FuncMap, Limits, Options, Template, Value};
+use regex::Regex;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error as ThisError;
+
+use super::{Contexts, ItemText, config, identity, license, statics, version};
+
+/// What begins an action of the first pass.
+const FIRST: &str = "{{repl";
+/// What begins an action of the second pass.
+const SECOND: &str = "repl{{";
+
+/// Why a text could not be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+pub enum RenderError {
+    /// A template calls a function that there is none of.
+    #[error("{file}:{line}: the template function `{function}` does not exist")]
+    UnknownFunction {
+        /// The file.
+        file: String,
+        /// The line, from 1; 0 when unknown.
+        line: usize,
+        /// The function.
+        function: String,
+    },
+    /// A function failed.
+    #[error("{file}:{line}: the template function `{function}` failed: {what}")]
+    Function {
+        /// The file.
+        file: String,
+        /// The line, from 1; 0 when unknown.
+        line: usize,
+        /// The function.
+        function: String,
+        /// What it says.
+        what: String,
+    },
+    /// The text is no template, or fails otherwise.
+    #[error("{file}:{line}: {what}")]
+    Template {
+        /// The file.
+        file: String,
+        /// The line, from 1; 0 when unknown.
+        line: usize,
+        /// What is wrong, in Go's words.
+        what: String,
+    },
+}
+
+/// Renders one text; for many use a [`Renderer`].
+///
+/// # Errors
+///
+/// [`RenderError`].
+pub fn render_text(name: &str, text: &str, contexts: &Contexts) -> Result<String, RenderError> {
+    Renderer::new(contexts).render(name, text)
+}
+
+/// The functions of some contexts, ready to render many texts.
+#[derive(Debug)]
+pub struct Renderer {
+    functions: FuncMap,
+    items: Arc<RwLock<BTreeMap<String, ItemText>>>,
+    seed: [u8; 32],
+    limits: Limits,
+}
+
+impl Renderer {
+    /// Makes the functions of these contexts. Those of later ones win: static, licence, kURL, version,
+    /// identity, config.
+    pub fn new(contexts: &Contexts) -> Self {
+        let items = Arc::new(RwLock::new(contexts.items.clone()));
+        let mut functions = statics::functions(&contexts.world);
+        functions.extend(license::functions(contexts));
+        functions.extend(identity::kurl_functions());
+        functions.extend(version::functions(contexts));
+        functions.extend(identity::functions(&contexts.identity));
+        functions.extend(config::functions(contexts, &items));
+        Self { functions, items, seed: contexts.world.seed, limits: Limits::default() }
+    }
+
+    /// Bounds every render by `limits` instead of the default ones.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Adds a resolved config item, to be read by the texts rendered from now on.
+    pub fn set_item(&self, name: &str, item: ItemText) {
+        let mut items = self.items.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        items.insert(name.to_owned(), item);
+    }
+
+    /// Renders the text of a file; `name` is what an error calls it.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderError`].
+    pub fn render(&self, name: &str, text: &str) -> Result<String, RenderError> {
+        if !is_template(text) {
+            return Ok(text.to_owned());
+        }
+        // The vendor's marks of the second pass get a name nobody can guess, so that one in a
+        // value that the first pass inserts is text.
+        let mark = self.mark(text);
+        let marked = text.replace(SECOND, &mark);
+        let once = self.pass(name, &marked, FIRST, &mark)?;
+        let twice = self.pass(name, &once, &mark, &mark)?;
+        Ok(twice.replace(&mark, SECOND))
+    }
+
+    fn mark(&self, text: &str) -> String {
+        let digest = Sha256::new().chain_update(self.seed).chain_update(text).finalize();
+        format!("repl-{}{{{{", hex::encode(&digest[..12]))
+    }
+
+    fn pass(&self, name: &str, text: &str, left: &str, mark: &str) -> Result<String, RenderError> {
+        if !text.contains(left) {
+            return Ok(text.to_owned());
+        }
+        let options = Options::delims(left, "}}");
+        Template::parse(name, text, &options, &self.functions)
+            .and_then(|template| template.render(&Value::Nil, &self.limits))
+            .map_err(|error| describe(name, &error, mark))
+    }
+}
+
+/// Returns whether a text holds a mark of either pass.
+pub(crate) fn is_template(text: &str) -> bool {
+    text.contains(FIRST) || text.contains(SECOND)
+}
+
+static UNKNOWN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"function "([^"]+)" not defined"#).expect("well formed"));
+static FAILED: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?s)error calling (\w+): (.*)").expect("well formed"));
+static PREFIX: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^template: .*?:\d+(?::\d+)?: ").expect("well formed"));
+
+fn describe(name: &str, error: &Error, mark: &str) -> RenderError {
+    let (file, line) = (name.to_owned(), error.line);
+    let message = error.message.replace(mark, SECOND);
+    let capture = |regex: &Regex, at: usize| {
+        regex.captures(&message).and_then(|found| found.get(at)).map(|m| m.as_str().to_owned())
+    };
+    if error.kind == ErrorKind::Parse
+        && let Some(function) = capture(&UNKNOWN, 1)
+    {
+        return RenderError::UnknownFunction { file, line, function };
+    }
+    if let (Some(function), Some(what)) = (capture(&FAILED, 1), capture(&FAILED, 2)) {
+        return RenderError::Function { file, line, function, what };
+    }
+    let what = PREFIX.replace(&message, "").into_owned();
+    RenderError::Template { file, line, what }
+}

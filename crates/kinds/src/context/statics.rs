@@ -1,0 +1,137 @@
+//! The functions that need nothing of the application: sprig's and the original's own.
+
+mod numbers;
+mod random;
+
+use gotemplate::{Func, FuncMap, GoTime, Map, Str, Type, Value, sprig};
+
+use super::World;
+use super::text::{base64_decode, base64_encode, constant, fail, of_text, of_texts, text};
+use crate::yaml;
+
+/// All functions of the static context. `KubeSeal` and the TLS family are known but need what is not
+/// here: they fail with a reason.
+pub(super) fn functions(world: &World) -> FuncMap {
+    let mut functions = sprig::funcs();
+    texts(&mut functions);
+    numbers::add(&mut functions);
+    random::add(&mut functions, world.seed);
+    surroundings(&mut functions, world);
+    functions
+}
+
+fn texts(functions: &mut FuncMap) {
+    functions.insert("ToLower", of_text(|s| s.chars().map(lower).collect::<String>().into()));
+    functions.insert("ToUpper", of_text(|s| s.chars().map(upper).collect::<String>().into()));
+    functions.insert("TrimSpace", of_text(|s| s.trim().into()));
+    functions.insert(
+        "Trim",
+        Func::new([Type::String], |args| Ok(trim(args))).variadic(Type::String).typed(),
+    );
+    functions.insert("UrlEncode", of_text(|s| query_escape(s).into()));
+    functions.insert("Split", of_texts(|s, separator| split(s, separator)));
+    functions.insert("Base64Encode", encode());
+    functions
+        .insert("Base64Decode", of_text(|s| Value::string(base64_decode(s).unwrap_or_default())));
+    functions.insert("YamlEscape", of_text(|s| yaml_escape(s).into()));
+}
+
+fn encode() -> Func {
+    Func::new([Type::String], |args| {
+        let bytes = args.first().and_then(Value::as_bytes).unwrap_or_default();
+        Ok(base64_encode(bytes).into())
+    })
+    .typed()
+}
+
+/// Go maps letter by letter; a letter whose other case is several letters stays.
+fn lower(c: char) -> char {
+    single(c.to_lowercase()).unwrap_or(c)
+}
+
+fn upper(c: char) -> char {
+    single(c.to_uppercase()).unwrap_or(c)
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    letters.next().filter(|_| letters.next().is_none())
+}
+
+fn trim(args: &[Value]) -> Value {
+    let subject = text(args, 0);
+    if args.len() < 2 {
+        return subject.trim().into();
+    }
+    let cutset = text(args, 1);
+    subject.trim_matches(|c| cutset.contains(c)).into()
+}
+
+fn split(subject: &str, separator: &str) -> Value {
+    let parts: Vec<Str> = if separator.is_empty() {
+        subject.chars().map(|c| c.to_string().into()).collect()
+    } else {
+        subject.split(separator).map(Into::into).collect()
+    };
+    Value::from(parts)
+}
+
+/// `url.QueryEscape`.
+fn query_escape(subject: &str) -> String {
+    let mut escaped = String::with_capacity(subject.len());
+    for byte in subject.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                escaped.push(char::from(byte));
+            }
+            b' ' => escaped.push('+'),
+            _ => {
+                escaped.push('%');
+                escaped.push_str(&hex::encode_upper([byte]));
+            }
+        }
+    }
+    escaped
+}
+
+/// A text as YAML, each line indented by 20 spaces so that it can stand anywhere.
+fn yaml_escape(subject: &str) -> String {
+    let written = yaml::to_string(&subject).unwrap_or_default();
+    let pad = " ".repeat(20);
+    format!("{pad}{}", written.replace('\n', &format!("\n{pad}")))
+}
+
+fn surroundings(functions: &mut FuncMap, world: &World) {
+    let now = GoTime::from_timestamp(world.now);
+    functions.insert("Now", constant(format_time(&now, "")));
+    functions.insert("NowFmt", of_text(move |layout| format_time(&now, layout).into()));
+    functions.insert("Namespace", constant(world.namespace.as_str()));
+    let version = world.kots_version.trim_start_matches('v');
+    functions.insert("KotsVersion", constant(version));
+    functions.insert("HTTPProxy", constant(world.http_proxy.as_str()));
+    functions.insert("HTTPSProxy", constant(world.https_proxy.as_str()));
+    functions.insert("NoProxy", constant(world.no_proxy.as_str()));
+    functions.insert("PrivateCACert", constant(world.private_ca_config_map.as_str()));
+    functions.insert("IsKurl", constant(false));
+    let cluster = world.cluster.clone().unwrap_or_default();
+    functions.insert("Distribution", constant(cluster.distribution));
+    functions.insert("NodeCount", constant(cluster.n_nodes));
+    // Without a cluster the original gives a version that compares, and empty parts.
+    let version = match world.cluster {
+        Some(_) => cluster.version.trim_start_matches('v').to_owned(),
+        None => "0.0.0+unknown".to_owned(),
+    };
+    functions.insert("KubernetesVersion", constant(version));
+    functions.insert("KubernetesMajorVersion", constant(cluster.major));
+    functions.insert("KubernetesMinorVersion", constant(cluster.minor));
+    let lookup = Func::new([Type::String, Type::String, Type::String, Type::String], |_| {
+        Ok(Map::new().into())
+    });
+    functions.insert("Lookup", lookup.typed());
+    for name in ["KubeSeal", "TLSCert", "TLSKey", "TLSCACert", "TLSCertFromCA", "TLSKeyFromCA"] {
+        functions.insert(name, Func::any(|_| fail("it is not supported by this kotsadm")));
+    }
+}
+
+fn format_time(now: &GoTime, layout: &str) -> String {
+    now.format(if layout.is_empty() { "2006-01-02T15:04:05Z07:00" } else { layout })
+}

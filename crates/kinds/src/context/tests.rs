@@ -1,0 +1,197 @@
+use super::*;
+use crate::license::{RootKeys, verify};
+use crate::real_data;
+
+fn contexts() -> Contexts {
+    let item = |value: &str, default: &str, filename: &str| ItemText {
+        value: value.into(),
+        default: default.into(),
+        filename: filename.into(),
+    };
+    Contexts {
+        world: World {
+            now: "2026-01-02T03:04:05.678Z".parse().expect("a time"),
+            seed: [7; 32],
+            namespace: "shop-ns".into(),
+            kots_version: "v1.130.0".into(),
+            ..World::default()
+        },
+        app_slug: "shop".into(),
+        version: VersionInfo {
+            sequence: 321,
+            cursor: "123".into(),
+            version_label: "1.2.3".into(),
+            is_airgap: true,
+            ..VersionInfo::default()
+        },
+        items: BTreeMap::from([
+            ("host".to_owned(), item("a.example", "b.example", "")),
+            ("port".to_owned(), item("", "8080", "")),
+            ("file".to_owned(), item("aGVsbG8=", "", "hello.txt")),
+            ("evil".to_owned(), item(r"{{repl Namespace}} repl{{ Namespace }}", "", "")),
+        ]),
+        ..Contexts::default()
+    }
+}
+
+fn check(text: &str) -> String {
+    match render_text("file.yaml", text, &contexts()) {
+        Ok(rendered) => rendered,
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn functions_answer_in_both_passes() {
+    for (text, expected) in [
+        (r#"{{repl ConfigOption "host" }}"#, "a.example"),
+        (r#"repl{{ ConfigOption "port" }}"#, "8080"),
+        (r#"a {{repl ConfigOption "gone" }} b"#, "a  b"),
+        (r#"{{repl ConfigOptionData "file" }}"#, "hello"),
+        (r#"{{repl ConfigOptionFilename "file" }}"#, "hello.txt"),
+        (r#"{{repl ConfigOptionName "host" }}"#, "host"),
+        (r#"{{repl ConfigOptionEquals "host" "a.example" }}"#, "true"),
+        (r#"{{repl ConfigOptionNotEquals "host" "a.example" }}"#, "false"),
+        (r#"{{repl ConfigOptionNotEquals "gone" "x" }}"#, "false"),
+        (r#"{{repl if ConfigOptionEquals "host" "x" }}1{{repl else }}2{{repl end }}"#, "2"),
+        (
+            r#"{{repl $h := ConfigOption "host" }}{{repl $h }}:repl{{ ConfigOption "port" }}"#,
+            "a.example:8080",
+        ),
+        ("{{ .Values.x }} {{repl Sequence }}", "{{ .Values.x }} 321"),
+        (
+            "{{repl Cursor }} {{repl VersionLabel }} {{repl IsAirgap }} {{repl IsRequired }}",
+            "123 1.2.3 true false",
+        ),
+        ("{{repl Namespace }} {{repl KotsVersion }}", "shop-ns 1.130.0"),
+        ("{{repl Now }} {{repl NowFmt \"2006-01\" }}", "2026-01-02T03:04:05Z 2026-01"),
+        (
+            "{{repl KubernetesVersion }}|{{repl KubernetesMajorVersion }}|{{repl Distribution }}|{{repl NodeCount }}|{{repl IsKurl }}",
+            "0.0.0+unknown|||0|false",
+        ),
+        (r#"{{repl Lookup "v1" "Secret" "ns" "x" }}"#, "map[]"),
+        (r#"{{repl ToUpper "aß" }}{{repl ToLower "ÀB" }}{{repl TrimSpace " x " }}"#, "Aßàbx"),
+        (r#"{{repl Trim "--a--" "-" }}|{{repl Trim " a " }}"#, "a|a"),
+        (r#"{{repl UrlEncode "a b&c/ü~" }}"#, "a+b%26c%2F%C3%BC~"),
+        (r#"{{repl range Split "a,b" "," }}[{{repl . }}]{{repl end }}"#, "[a][b]"),
+        (
+            r#"{{repl Base64Encode "hi" }} {{repl Base64Decode "aGk=" }}{{repl Base64Decode "?" }}"#,
+            "aGk= hi",
+        ),
+        (
+            "{{repl Add 1 2 }} {{repl Sub 1 2 }} {{repl Mult 2 1.5 }} {{repl Div 7 2 }} {{repl Add \"a\" 1 }}",
+            "3 -1 3 3 0",
+        ),
+        (
+            r#"{{repl ParseBool "t" }} {{repl ParseInt "ff" 16 }} {{repl ParseInt "x" }} {{repl ParseUint "7" }} {{repl ParseFloat "1.5" }}"#,
+            "true 255 0 7 1.5",
+        ),
+        (
+            "{{repl HumanSize 0 }} {{repl HumanSize 999 }} {{repl HumanSize 1234567 }} {{repl HumanSize 1.5e12 }}",
+            "0B 999B 1.235MB 1.5TB",
+        ),
+        (r#"x:{{repl YamlEscape "yes" }}"#, "x:                    \"yes\"\n                    "),
+        (
+            "{{repl HasLocalRegistry }}|{{repl LocalRegistryAddress }}|{{repl ImagePullSecretName }}",
+            "false||shop-registry",
+        ),
+        (r#"{{repl LocalImageName "quay.io/a/b:1" }}"#, "quay.io/a/b:1"),
+        (
+            r#"{{repl KurlString "a" }}{{repl KurlInt "a" }}{{repl KurlBool "a" }}{{repl KurlAll }}{{repl IdentityServiceEnabled }}"#,
+            "0falsefalse",
+        ),
+        (r#"{{repl LicenseFieldValue "appSlug" }}|{{repl LicenseDockerCfg }}"#, "|"),
+    ] {
+        assert_eq!(check(text), expected, "for {text}");
+    }
+}
+
+#[test]
+fn what_an_operator_gave_is_never_evaluated() {
+    let evil = "{{repl Namespace}} repl{{ Namespace }}";
+    assert_eq!(check(r#"{{repl ConfigOption "evil" }}"#), evil);
+    assert_eq!(check(r#"repl{{ ConfigOption "evil" }}"#), evil);
+    assert_eq!(
+        check(r#"{{repl ConfigOption "evil" }} repl{{ Namespace }}"#),
+        format!("{evil} shop-ns")
+    );
+}
+
+#[test]
+fn random_texts_follow_the_seed_and_the_class() {
+    let text =
+        r#"{{repl RandomString 20 }} {{repl RandomString 5 "[a-c]" }} {{repl RandomBytes 3 }}"#;
+    assert_eq!(check(text), check(text));
+    let drawn = check(text);
+    let parts: Vec<_> = drawn.split(' ').collect();
+    assert!(
+        parts[0].len() == 20 && parts[0].chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    );
+    assert!(parts[1].len() == 5 && parts[1].chars().all(|c| ('a'..='c').contains(&c)));
+    assert_eq!(parts[2].len(), 4);
+    let mut other = contexts();
+    other.world.seed = [8; 32];
+    assert_ne!(render_text("f", text, &other).expect("it renders"), drawn);
+}
+
+#[test]
+fn errors_name_function_file_and_line() {
+    insta::assert_snapshot!(check("a\nb {{repl Frobnicate 1 }}"), @"file.yaml:2: the template function `Frobnicate` does not exist");
+    insta::assert_snapshot!(check("a: repl{{ Frobnicate 1 }}"), @"file.yaml:1: the template function `Frobnicate` does not exist");
+    insta::assert_snapshot!(check("\n{{repl Div 1 0 }}"), @"file.yaml:2: the template function `Div` failed: integer divide by zero");
+    insta::assert_snapshot!(check("{{repl TLSCert \"a\" }}"), @"file.yaml:1: the template function `TLSCert` failed: it is not supported by this kotsadm");
+    insta::assert_snapshot!(check("a\n{{repl ConfigOption }}"), @r#"file.yaml:2: executing "file.yaml" at <ConfigOption>: wrong number of args for ConfigOption: want 1 got 0"#);
+    insta::assert_snapshot!(check("a\nrepl{{ if }}"), @"file.yaml:2: missing value for if");
+    insta::assert_snapshot!(check("{{repl RandomString 100000000 }}"), @"file.yaml:1: the template function `RandomString` failed: a random text of 100000000 bytes is too long, 65536 are allowed");
+    insta::assert_snapshot!(check("{{repl RandomString 1 \"[é]\" }}"), @"file.yaml:1: the template function `RandomString` failed: `[é]` allows no ASCII letter");
+}
+
+#[test]
+fn an_own_registry_is_used() {
+    let mut contexts = contexts();
+    contexts.registry = RegistrySettings {
+        host: "reg:5000".into(),
+        namespace: "ns".into(),
+        username: "me".into(),
+        password: "secret".into(),
+        is_read_only: false,
+    };
+    let render = |text: &str| render_text("f", text, &contexts).expect("it renders");
+    assert_eq!(render("{{repl LocalRegistryAddress }}"), "reg:5000/ns");
+    assert_eq!(render(r#"{{repl LocalImageName "quay.io/a/b:1" }}"#), "reg:5000/ns/b:1");
+    assert_eq!(render(r#"{{repl LocalImageName "b:1@sha256:ab" }}"#), "reg:5000/ns/b@sha256:ab");
+    assert_eq!(render(r#"{{repl LocalImageName "alpine" }}"#), "reg:5000/ns/alpine:latest");
+    assert_eq!(
+        render("{{repl LocalRegistryImagePullSecret | Base64Decode }}"),
+        r#"{"auths":{"reg:5000":{"auth":"bWU6c2VjcmV0"}}}"#
+    );
+    assert!(!format!("{contexts:?}").contains("secret\""), "{contexts:?}");
+}
+
+#[test]
+fn the_golden_license_cases_render() {
+    let cases = [
+        ("kots-base-cases/licensecontext/upstream", "kots-base-cases/licensecontext/base"),
+        ("kots-pull-cases/simple/upstream", "kots-pull-cases/simple/wantResults/base"),
+    ];
+    for (upstream, base) in cases {
+        let read = |path: &str| real_data::text(path);
+        let (Some(text), Some(expected), Some(license)) = (
+            read(&format!("{upstream}/subdir/configmap.yaml")),
+            read(&format!("{base}/subdir/configmap.yaml")),
+            read(&format!("{upstream}/userdata/license.yaml")),
+        ) else {
+            return real_data::skip("the golden cases of the license context");
+        };
+        let license = verify(&license, &RootKeys::production()).expect("it is valid").license;
+        let contexts = Contexts { license: Some(license), ..contexts() };
+        // `replace` is sprig's; without it the case cannot run.
+        match render_text("configmap.yaml", &text, &contexts) {
+            Ok(rendered) => assert_eq!(rendered.trim(), expected.trim()),
+            Err(RenderError::UnknownFunction { function, .. }) if function == "replace" => {
+                return real_data::skip("the golden cases of the license context");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
