@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::gvk::{self, KindError};
 
 /// The vendor's description of the application.
+#[expect(clippy::struct_excessive_bools, reason = "they are the fields of the document")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Application {

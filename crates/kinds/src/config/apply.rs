@@ -146,7 +146,7 @@ fn answer(
                 let (item, found) = (item.name.clone(), answer.value);
                 return Err(ApplyError::NotABool { item, found });
             };
-            answer.value = if value { "1" } else { "0" }.to_owned();
+            answer.value = u8::from(value).to_string();
         }
         ItemType::Password if !answer.value.is_empty() => {
             answer.value = encrypted(item, answer.value, before, ciphers)?;

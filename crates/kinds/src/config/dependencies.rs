@@ -19,7 +19,9 @@ pub struct CycleError {
 /// The functions that read another item, as they stand in a template.
 static ASKS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"ConfigOption(?:Name|Index|Data|Filename|Equals|NotEquals)?\s+(?:"([^"]*)"|`([^`]*)`)"#,
+        r#"(?x)
+        ConfigOption(?:Name|Index|Data|Filename|Equals|NotEquals)?\s+(?:"([^"]*)"|`([^`]*)`)
+        |(?:"([^"]*)"|`([^`]*)`)\s*\|\s*ConfigOption"#,
     )
     .expect("the expression is well formed")
 });
@@ -27,7 +29,7 @@ static ASKS: LazyLock<Regex> = LazyLock::new(|| {
 /// The names of the items that a template asks for.
 pub(crate) fn asked_for(template: &str) -> BTreeSet<String> {
     ASKS.captures_iter(template)
-        .filter_map(|found| found.get(1).or_else(|| found.get(2)))
+        .filter_map(|found| (1..=4).find_map(|group| found.get(group)))
         .map(|name| name.as_str().to_owned())
         .collect()
 }
@@ -138,9 +140,10 @@ mod tests {
             check(&[
                 ("a", r#"{{repl ConfigOption "c" }}"#),
                 ("b", "repl{{ ConfigOptionEquals `a` \"x\" }}"),
-                ("c", r#"{{repl ConfigOptionData "gone" }}"#),
+                ("c", r#"{{repl "gone" | ConfigOptionData }}{{repl "d" | ConfigOption }}"#),
+                ("d", ""),
             ]),
-            "c a b"
+            "d c a b"
         );
     }
 

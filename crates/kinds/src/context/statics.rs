@@ -29,7 +29,7 @@ fn texts(functions: &mut FuncMap) {
         Func::new([Type::String], |args| Ok(trim(args))).variadic(Type::String).typed(),
     );
     functions.insert("UrlEncode", of_text(|s| query_escape(s).into()));
-    functions.insert("Split", of_texts(|s, separator| split(s, separator)));
+    functions.insert("Split", of_texts(split));
     functions.insert("Base64Encode", encode());
     functions
         .insert("Base64Decode", of_text(|s| Value::string(base64_decode(s).unwrap_or_default())));
