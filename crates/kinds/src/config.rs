@@ -13,6 +13,7 @@ mod generated;
 mod repeat;
 mod resolve;
 mod types;
+mod upgrade;
 mod validate;
 mod values;
 
@@ -23,6 +24,7 @@ pub use resolve::{Item, Resolution, ResolveError, resolve};
 pub use types::{
     ChildItem, Config, ConfigGroup, ConfigItem, ItemType, RegexRule, RepeatTemplate, Validation,
 };
+pub use upgrade::{ItemVerdict, Verdict, upgrade_verdicts};
 pub use validate::{
     GroupErrors, ItemErrors, MissingItem, PatternError, RuleError, missing_required,
     required_message, validate,
