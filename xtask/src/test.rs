@@ -1,0 +1,50 @@
+//! Every test that can run here.
+
+use anyhow::{Result, bail};
+
+use crate::{demo, sh};
+
+/// Features the tests are built with: the fault points that kill tests need.
+pub(crate) const FEATURES: &str = "kots-deploy/faults,upstream-handler/faults";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Also run the scenarios that need a cluster, on the one KUBECONFIG names.
+    #[arg(long)]
+    cluster: bool,
+}
+
+/// Runs the tests, then the demo, and says what was skipped.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut skipped = Vec::new();
+    if sample::real::folder().is_none() {
+        skipped.push(
+            "real releases and licences: neither KOTS_REAL_DATA nor ../shared/data is a folder",
+        );
+    }
+    if !args.cluster {
+        skipped.push("the scenarios on a real cluster: they run with `--cluster` and KUBECONFIG");
+    } else if std::env::var_os("KUBECONFIG").is_none() {
+        bail!("`--cluster` needs KUBECONFIG to name the cluster to test on");
+    }
+
+    sh::heading("tests");
+    let mut tests = sh::cargo();
+    tests.args(["test", "--workspace", "--locked", "--no-fail-fast", "--features", FEATURES]);
+    if args.cluster {
+        tests.env("KOTS_TEST_CLUSTER", "1");
+    }
+    let tested = sh::run(&mut tests);
+
+    sh::heading("demo");
+    let shown = demo::run(&demo::Args::default());
+
+    sh::heading("skipped");
+    for reason in &skipped {
+        sh::say(&format!("skipped: {reason}"));
+    }
+    sh::say(
+        "skipped: long fuzzing (fuzz/README.md says how to run it; the bounded part ran above)",
+    );
+    tested.and(shown)
+}
