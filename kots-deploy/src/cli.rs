@@ -14,11 +14,13 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::cluster::ConnectionFlags;
 use crate::deploy::args::{
     ArgsError, AuthSource, ClusterArgs, DeployArgs, ImageArgs, Output, ProgressStyle, Reach,
-    RunArgs, TransportChoice, Wait,
+    RunArgs, Wait,
 };
 use crate::install::args::InstallArgs;
+use crate::tunnel::Road;
 use flags::{Flag, Typed, UsageError, parse, quoted};
 use settings::{Environment, Settings};
 
@@ -309,13 +311,9 @@ fn run_args(settings: &Settings<'_>) -> Result<RunArgs, CliError> {
 }
 
 fn reach(settings: &Settings<'_>) -> Result<Reach, CliError> {
-    let transport = settings.word(
+    let road = settings.word(
         "transport",
-        &[
-            ("auto", TransportChoice::Auto),
-            ("port-forward", TransportChoice::PortForward),
-            ("proxy", TransportChoice::Proxy),
-        ],
+        &[("auto", Road::Auto), ("port-forward", Road::PortForward), ("proxy", Road::Proxy)],
     )?;
     let file = settings.some_text("auth-string-file");
     let (url, embedded) = (settings.some_text("kotsadm-url"), settings.some_text("embedded"));
@@ -331,29 +329,30 @@ fn reach(settings: &Settings<'_>) -> Result<Reach, CliError> {
         }
         _ if file.is_some() => Err(ArgsError::AuthWithoutUrl.into()),
         (None, Some(dir)) => Ok(Reach::Embedded(dir.into())),
-        (None, None) => Ok(Reach::Cluster(Box::new(cluster(settings, transport)))),
+        (None, None) => Ok(Reach::Cluster(Box::new(cluster(settings, road)))),
     }
 }
 
-fn cluster(settings: &Settings<'_>, transport: TransportChoice) -> ClusterArgs {
-    ClusterArgs {
-        kubeconfig: settings.text("kubeconfig"),
-        client_certificate: settings.text("client-certificate"),
-        client_key: settings.text("client-key"),
-        token: SecretString::from(settings.text("token")),
-        impersonate: settings.text("as"),
-        impersonate_uid: settings.text("as-uid"),
-        impersonate_groups: settings.list("as-group"),
-        impersonate_extra: settings.list("as-user-extra"),
-        cluster: settings.text("cluster"),
-        user: settings.text("user"),
-        namespace: settings.text("namespace"),
-        context: settings.text("context"),
-        server: settings.text("server"),
-        tls_server_name: settings.text("tls-server-name"),
+fn cluster(settings: &Settings<'_>, road: Road) -> ClusterArgs {
+    let flags = ConnectionFlags {
+        kubeconfig: settings.some_text("kubeconfig"),
+        context: settings.some_text("context"),
+        cluster: settings.some_text("cluster"),
+        user: settings.some_text("user"),
+        server: settings.some_text("server"),
+        tls_server_name: settings.some_text("tls-server-name"),
         insecure_skip_tls_verify: settings.switch("insecure-skip-tls-verify"),
-        certificate_authority: settings.text("certificate-authority"),
-        request_timeout: settings.text("request-timeout"),
-        transport,
-    }
+        certificate_authority: settings.some_text("certificate-authority"),
+        client_certificate: settings.some_text("client-certificate"),
+        client_key: settings.some_text("client-key"),
+        token: settings.some_text("token").map(SecretString::from),
+        impersonate: settings.some_text("as"),
+        impersonate_uid: settings.some_text("as-uid"),
+        impersonate_groups: settings.list("as-group"),
+        impersonate_user_extra: settings.list("as-user-extra"),
+        request_timeout: settings.some_text("request-timeout"),
+        cache_dir: None,
+        disable_compression: settings.switch("disable-compression"),
+    };
+    ClusterArgs { flags, namespace: settings.text("namespace"), road }
 }

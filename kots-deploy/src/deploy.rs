@@ -1,3 +1,15 @@
 //! `kots deploy`: carries one upgrade from the command line to a proven end.
+//!
+//! [`args`] is what was typed, [`plan`] what it means with every file read, [`steps`] what is done about it. What the
+//! server has is compared with the target by pure functions ([`target`], [`values`], [`verdict`]).
 
 pub mod args;
+pub mod inputs;
+pub mod plan;
+mod quiet;
+pub mod run;
+pub mod state;
+mod steps;
+pub mod target;
+pub mod values;
+pub mod verdict;

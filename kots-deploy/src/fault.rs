@@ -197,7 +197,10 @@ impl Refusal {
 
     /// Everything else the answer said, one line each.
     pub fn details(&self) -> Vec<String> {
-        let mut lines = self.causes.clone();
+        let reason = self.reason.as_deref().unwrap_or_default();
+        // Our kotsadm puts the causes into the reason too, for clients that read nothing else.
+        let mut lines: Vec<String> =
+            self.causes.iter().filter(|it| !reason.contains(it.as_str())).cloned().collect();
         for group in &self.validation_errors {
             for item in &group.item_errors {
                 let rules: Vec<&str> =
@@ -210,7 +213,6 @@ impl Refusal {
                 lines.push(line);
             }
         }
-        let reason = self.reason.as_deref().unwrap_or_default();
         // The original's reason already lists them; another server's may not.
         lines.extend(
             self.required_items
@@ -343,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_told_with_every_item() {
-        let body = r#"{"success":false,"error":"failed to validate config values","causes":["c"],"hint":"h",
+        let body = r#"{"success":false,"error":"failed to validate config values","causes":["port is not a number"],"hint":"h",
             "validationErrors":[{"name":"g","title":"G","item_errors":[{"name":"port","type":"text",
             "validation_errors":[{"message":"must be a number"},{"message":"too long"}]}]}],
             "requiredItems":["host","port_two"]}"#;
@@ -352,7 +354,6 @@ mod tests {
             format!("{}\n{}", refusal.words(), refusal.details().join("\n")),
             @r"
             failed to validate config values
-            c
             config item `port` of group `g`: must be a number; too long
             config item `host` is required and has no value
             config item `port_two` is required and has no value

@@ -2,13 +2,19 @@
 //!
 //! * [`cli`] reads the command line; only it knows flags.
 //! * [`deploy`] plans one upgrade and carries it out in steps; [`install`] does the same for a first version.
-//! * [`client`] speaks to the admin console over a [`transport`]; [`fault`] tells what its answers mean.
+//! * [`reach`] finds the way to the admin console, [`client`] speaks to it over a [`transport`], and [`fault`] tells
+//!   what its answers mean.
 //! * [`output`] is what a person or a program sees of it.
 
 pub mod cli;
+pub mod client;
 pub mod cluster;
 pub mod deploy;
+pub mod embedded;
 pub mod fault;
 pub mod install;
+pub mod output;
+pub mod reach;
+pub mod signals;
 pub mod transport;
 pub mod tunnel;

@@ -1,2 +1,73 @@
 //! The `kots` program.
-fn main() {}
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use kots_deploy::cli::{self, Command, Misread};
+use kots_deploy::deploy;
+use kots_deploy::deploy::args::Output;
+use kots_deploy::output::error;
+use kots_deploy::output::report::{Known, exit_status, refused};
+use kots_deploy::signals::Signals;
+use wire::report::{DeployOutcome, DeployReport};
+
+/// How long what runs in the background may take to end.
+const GRACE: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
+    let program = words.next().unwrap_or_default();
+    let words: Vec<String> = words.collect();
+    let environment = |name: &str| std::env::var(name).ok();
+    match cli::read(&program, &words, &environment) {
+        Ok(Command::Print { text, status }) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::from(status)
+        }
+        Ok(Command::Deploy(args)) => carry_out(|signals| deploy::run::run(*args, signals)),
+        Ok(Command::Install(_)) => ExitCode::from(1),
+        Err(misread) => misread_line(&misread),
+    }
+}
+
+/// Runs a command to its end. Blocking threads that still read are left behind.
+fn carry_out<F: Future<Output = DeployReport>>(command: impl FnOnce(Signals) -> F) -> ExitCode {
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return broken(&error),
+        };
+    let document = runtime.block_on(async {
+        match Signals::listen() {
+            Ok(signals) => Ok(command(signals).await),
+            Err(error) => Err(error),
+        }
+    });
+    runtime.shutdown_timeout(GRACE);
+    match document {
+        Ok(document) => ExitCode::from(exit_status(document.outcome)),
+        Err(error) => broken(&error),
+    }
+}
+
+fn broken(error: &std::io::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "Error: the program cannot run here: {error}");
+    ExitCode::from(1)
+}
+
+fn misread_line(misread: &Misread) -> ExitCode {
+    let report = error::of(&misread.error, &misread.hint);
+    let _ = std::io::stderr().write_all(error::text(&report).as_bytes());
+    if misread.output != Output::Text {
+        let known = Known { app: misread.app.clone(), ..Known::default() };
+        let document = refused(known, DeployOutcome::Rejected, report);
+        let written = if misread.output == Output::Json {
+            serde_json::to_string_pretty(&document)
+        } else {
+            serde_json::to_string(&document)
+        };
+        let _ = writeln!(std::io::stdout(), "{}", written.unwrap_or_default());
+    }
+    ExitCode::from(1)
+}

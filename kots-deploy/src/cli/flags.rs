@@ -7,6 +7,7 @@
 //! Deliberately absent: environment variables (see [`super::settings`]) and any check of meaning.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -326,7 +327,7 @@ pub fn quoted(value: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             it if it.is_control() => {
-                out.push_str(&format!("\\u{:04x}", u32::from(it)));
+                let _ = write!(out, "\\u{:04x}", u32::from(it));
             }
             it => out.push(it),
         }

@@ -6,7 +6,7 @@ use super::flags::{Flag, Takes};
 use super::table;
 
 /// `kots --help`. `deploy` is hidden, as in the original.
-pub fn root(program: &str) -> String {
+pub(super) fn root(program: &str) -> String {
     let connection: Vec<Flag> = table::CONNECTION.to_vec();
     format!(
         "Install and upgrade applications through an admin console.\n\n\
@@ -22,7 +22,7 @@ pub fn root(program: &str) -> String {
 }
 
 /// `kots COMMAND --help`.
-pub fn command(program: &str, name: &str, flags: &[Flag], arguments: &[&str]) -> String {
+pub(super) fn command(program: &str, name: &str, flags: &[Flag], arguments: &[&str]) -> String {
     let (global, own): (Vec<Flag>, Vec<Flag>) =
         flags.iter().partition(|it| table::CONNECTION.iter().any(|global| global.name == it.name));
     let arguments: String = arguments.iter().fold(String::new(), |mut out, it| {

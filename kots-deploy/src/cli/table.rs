@@ -23,7 +23,7 @@ const fn kube(flag: Flag) -> Flag {
 }
 
 /// Flags of every command: how to reach the cluster.
-pub const CONNECTION: [Flag; 19] = [
+pub(super) const CONNECTION: [Flag; 19] = [
     kube(text("kubeconfig", "path of the kubeconfig file to use")),
     kube(Flag {
         default: "$KUBECACHEDIR or ~/.kube/cache",
@@ -58,7 +58,7 @@ pub const CONNECTION: [Flag; 19] = [
 ];
 
 /// Ours: other ways to reach an admin console, and how to speak.
-pub const REACH: [Flag; 5] = [
+pub(super) const REACH: [Flag; 5] = [
     text("kotsadm-url", "reach the admin console at this URL instead of through a cluster"),
     text(
         "auth-string-file",
@@ -79,7 +79,7 @@ pub const REACH: [Flag; 5] = [
 ];
 
 /// Ours: how to wait and how to report.
-pub const RUN: [Flag; 5] = [
+pub(super) const RUN: [Flag; 5] = [
     Flag { default: "ready", ..text("wait", "when to be done: accepted, deployed or ready") },
     Flag { takes: Takes::Duration, default: "15m0s", ..text("timeout", "limit for the whole run") },
     Flag {
@@ -91,7 +91,7 @@ pub const RUN: [Flag; 5] = [
 ];
 
 /// Registry flags, shared by `deploy` and `install`.
-pub const REGISTRY: [Flag; 5] = [
+pub(super) const REGISTRY: [Flag; 5] = [
     text(
         "kotsadm-registry",
         "set to the registry hostname and optional namespace: host[:port][/ns…]",
@@ -103,7 +103,7 @@ pub const REGISTRY: [Flag; 5] = [
 ];
 
 /// Flags of `kots deploy`.
-pub const DEPLOY: [Flag; 7] = [
+pub(super) const DEPLOY: [Flag; 7] = [
     text("license", "path of the license file, with --airgap-bundle only"),
     text("channel-id", "id of the channel to deploy from"),
     Flag {
@@ -118,7 +118,7 @@ pub const DEPLOY: [Flag; 7] = [
 ];
 
 /// Flags of `kots install`.
-pub const INSTALL: [Flag; 9] = [
+pub(super) const INSTALL: [Flag; 9] = [
     text("license-file", "path of the license file (required)"),
     text("airgap-bundle", "path of the air-gap bundle to install"),
     text("config-values", "path of a ConfigValues manifest"),
@@ -131,5 +131,5 @@ pub const INSTALL: [Flag; 9] = [
 ];
 
 /// Flags of `kots version`.
-pub const VERSION: [Flag; 1] =
+pub(super) const VERSION: [Flag; 1] =
     [Flag { short: Some('o'), default: "", ..text("output", "output format: json") }];

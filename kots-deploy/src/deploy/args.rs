@@ -8,6 +8,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::cluster::ConnectionFlags;
+use crate::tunnel::Road;
+
 /// `kots deploy`, as typed.
 #[derive(Debug, Clone)]
 pub struct DeployArgs {
@@ -77,57 +80,15 @@ pub enum AuthSource {
     Missing,
 }
 
-/// The connection flags of the original, as typed; empty where not given.
+/// How to reach the admin console through a cluster, as typed.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterArgs {
-    /// Path of a kubeconfig.
-    pub kubeconfig: String,
-    /// Path of a client certificate.
-    pub client_certificate: String,
-    /// Path of a client key.
-    pub client_key: String,
-    /// Bearer token.
-    pub token: SecretString,
-    /// Username to impersonate.
-    pub impersonate: String,
-    /// UID to impersonate.
-    pub impersonate_uid: String,
-    /// Groups to impersonate.
-    pub impersonate_groups: Vec<String>,
-    /// `key=value` extras to impersonate with.
-    pub impersonate_extra: Vec<String>,
-    /// Name of a kubeconfig cluster.
-    pub cluster: String,
-    /// Name of a kubeconfig user.
-    pub user: String,
-    /// Namespace; also from `KOTS_NAMESPACE`.
+    /// The connection flags of the original.
+    pub flags: ConnectionFlags,
+    /// `--namespace` or `KOTS_NAMESPACE`; empty when not given.
     pub namespace: String,
-    /// Name of a kubeconfig context.
-    pub context: String,
-    /// Address of the API server.
-    pub server: String,
-    /// Name to check the API server's certificate against.
-    pub tls_server_name: String,
-    /// Do not check the API server's certificate.
-    pub insecure_skip_tls_verify: bool,
-    /// Path of a certificate authority.
-    pub certificate_authority: String,
-    /// Limit for one request to the API server, as typed.
-    pub request_timeout: String,
-    /// `auto`, `port-forward` or `proxy`.
-    pub transport: TransportChoice,
-}
-
-/// The way to the pod.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TransportChoice {
-    /// Port-forward first, the proxy when that does not hold.
-    #[default]
-    Auto,
-    /// Port-forward only.
-    PortForward,
-    /// The API server's proxy only.
-    Proxy,
+    /// The way to the pod.
+    pub road: Road,
 }
 
 /// When and how to report.
@@ -225,8 +186,9 @@ pub enum ArgsError {
 
 /// `stat PATH: no such file or directory`, as Go says it.
 #[derive(Debug, Error)]
-#[error("stat {path}: {why}")]
+#[error("{operation} {path}: {why}")]
 pub struct StatError {
+    operation: &'static str,
     path: String,
     why: String,
 }
@@ -234,7 +196,12 @@ pub struct StatError {
 impl StatError {
     /// Says why `path` could not be looked at.
     pub fn new(path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self { path: path.display().to_string(), why: go_words(error) }
+        Self { operation: "stat", path: path.display().to_string(), why: go_words(error) }
+    }
+
+    /// Says why `path` could not be opened.
+    pub fn open(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self { operation: "open", path: path.display().to_string(), why: go_words(error) }
     }
 }
 

@@ -1,0 +1,282 @@
+//! The calls that a run makes, each with its path, body and what its repetition does.
+
+use http::Method;
+use serde::de::DeserializeOwned;
+use steps::Reporter;
+use wire::app::{
+    App, AppStatusReply, AppsReply, DownstreamLogs, DownstreamOutputReply, TaskStatusReply,
+};
+use wire::config::{ConfigGroup, ConfigReply, ConfigValuesReply, ConfigValuesRequest};
+use wire::deploy::DeployRequest;
+use wire::health::Healthz;
+use wire::license::{LicenseReply, LicenseRequest, NewLicenseReply};
+
+use super::call::{Call, CallError, Payload};
+use super::path::{query, segment};
+use super::upload::Upload;
+use super::{Answer, Client};
+use crate::fault::{Again, Due, Refusal};
+
+impl Client {
+    fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, CallError> {
+        serde_json::from_slice(&answer.body)
+            .map_err(|source| CallError::Malformed { address: self.address(), source })
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: String,
+        reporter: &Reporter,
+    ) -> Result<T, CallError> {
+        let answer = self.call(&Call::get(path), reporter).await?;
+        self.read(&answer)
+    }
+
+    /// Whether a request that carries a key may be sent again.
+    fn keyed(&self) -> Again {
+        if self.keeps_keys() { Again::Harmless } else { Again::Harmful }
+    }
+
+    /// `GET /healthz`; remembers the boot id and the features.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn health(&self, reporter: &Reporter) -> Result<Healthz, CallError> {
+        let answer = self.call(&Call::get("/healthz".to_owned()), reporter).await?;
+        self.remember(&answer.body);
+        self.read(&answer)
+    }
+
+    /// `GET /api/v1/apps`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn apps(&self, reporter: &Reporter) -> Result<Vec<App>, CallError> {
+        self.get::<AppsReply>("/api/v1/apps".to_owned(), reporter).await.map(|it| it.apps)
+    }
+
+    /// `GET /api/v1/app/{slug}`: the application with all its versions, in one piece.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn app(&self, slug: &str, reporter: &Reporter) -> Result<App, CallError> {
+        self.get(format!("/api/v1/app/{}", segment(slug)), reporter).await
+    }
+
+    /// `GET …/status`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn status(
+        &self,
+        slug: &str,
+        reporter: &Reporter,
+    ) -> Result<AppStatusReply, CallError> {
+        self.get(format!("/api/v1/app/{}/status", segment(slug)), reporter).await
+    }
+
+    /// `GET …/task/updatedownload`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn task(
+        &self,
+        slug: &str,
+        reporter: &Reporter,
+    ) -> Result<TaskStatusReply, CallError> {
+        self.get(format!("/api/v1/app/{}/task/updatedownload", segment(slug)), reporter).await
+    }
+
+    /// As [`Client::task`], once and without waiting: only to tell what the server is doing.
+    pub async fn glance_task(&self, slug: &str) -> Option<TaskStatusReply> {
+        let call = Call::get(format!("/api/v1/app/{}/task/updatedownload", segment(slug)));
+        serde_json::from_slice(&self.once(&call).await?.body).ok()
+    }
+
+    /// `GET …/config/{sequence}`: the resolved groups.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn config(
+        &self,
+        slug: &str,
+        sequence: i64,
+        reporter: &Reporter,
+    ) -> Result<Vec<ConfigGroup>, CallError> {
+        let path = format!("/api/v1/app/{}/config/{sequence}", segment(slug));
+        self.get::<ConfigReply>(path, reporter).await.map(|it| it.config_groups)
+    }
+
+    /// `GET …/license`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn license(
+        &self,
+        slug: &str,
+        reporter: &Reporter,
+    ) -> Result<LicenseReply, CallError> {
+        self.get(format!("/api/v1/app/{}/license", segment(slug)), reporter).await
+    }
+
+    /// `GET …/downstreamoutput`: what the deploy of a version printed.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn deploy_output(
+        &self,
+        slug: &str,
+        cluster: &str,
+        sequence: i64,
+        reporter: &Reporter,
+    ) -> Result<DownstreamLogs, CallError> {
+        let path = format!(
+            "/api/v1/app/{}/cluster/{}/sequence/{sequence}/downstreamoutput",
+            segment(slug),
+            segment(cluster)
+        );
+        self.get::<DownstreamOutputReply>(path, reporter).await.map(|it| it.logs)
+    }
+
+    /// `PUT …/license`. Sent again it finds the licence it has put there and makes no second version.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn sync_license(
+        &self,
+        slug: &str,
+        license: &str,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<LicenseReply, CallError> {
+        let path = format!("/api/v1/app/{}/license", segment(slug));
+        let body = LicenseRequest { license_data: license.to_owned() };
+        let mut call = Call::change(Method::PUT, path, self.keyed()).json(&body);
+        call.key = Some(key.to_owned());
+        let answer = self.call(&call, reporter).await?;
+        self.read(&answer)
+    }
+
+    /// `POST …/upstream/update`: fetches or takes a release as a new version. A bundle's answer has no reason to be
+    /// JSON with anything in it, but it is never empty.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn update(
+        &self,
+        slug: &str,
+        pairs: &[(&str, &str)],
+        upload: Option<&Upload>,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<(), CallError> {
+        // A bare `?` stays when there is nothing to say, as in the original.
+        let path = format!("/api/v1/app/{}/upstream/update?{}", segment(slug), query(pairs));
+        let mut call = Call::change(Method::POST, path, self.keyed());
+        call.key = Some(key.to_owned());
+        call.payload = match upload {
+            Some(upload) => Payload::Upload(upload),
+            None => Payload::Json("{}".into()),
+        };
+        self.call(&call, reporter).await.map(drop)
+    }
+
+    /// `POST …/config/values`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn set_values(
+        &self,
+        slug: &str,
+        body: &ConfigValuesRequest,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<ConfigValuesReply, CallError> {
+        let path = format!("/api/v1/app/{}/config/values", segment(slug));
+        let mut call = Call::change(Method::POST, path, self.keyed()).json(body);
+        call.key = Some(key.to_owned());
+        let answer = self.call(&call, reporter).await?;
+        let reply: ConfigValuesReply = self.read(&answer)?;
+        if reply.success || reply.error.is_none() {
+            return Ok(reply);
+        }
+        Err(CallError::Refused(Box::new(Refusal::read(
+            answer.status,
+            "application/json",
+            &answer.body,
+        ))))
+    }
+
+    /// `POST …/sequence/{n}/deploy`: deploys a version that is there. Already deployed is no error and no effect.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn deploy(
+        &self,
+        slug: &str,
+        sequence: i64,
+        skip_preflights: bool,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<(), CallError> {
+        let path = format!("/api/v1/app/{}/sequence/{sequence}/deploy", segment(slug));
+        let body = DeployRequest {
+            is_skip_preflights: skip_preflights,
+            continue_with_failed_preflights: false,
+            is_cli: true,
+        };
+        let mut call = Call::change(Method::POST, path, self.keyed()).json(&body);
+        call.key = Some(key.to_owned());
+        self.call(&call, reporter).await.map(drop)
+    }
+
+    /// `POST …/sequence/{n}/redeploy`: deploys a version once more that was deployed before.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn redeploy(
+        &self,
+        slug: &str,
+        sequence: i64,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<(), CallError> {
+        let path = format!("/api/v1/app/{}/sequence/{sequence}/redeploy", segment(slug));
+        let mut call = Call::change(Method::POST, path, self.keyed());
+        call.due = Due::Anything;
+        call.key = Some(key.to_owned());
+        self.call(&call, reporter).await.map(drop)
+    }
+
+    /// `POST /api/v1/license`: a new installation.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn new_license(
+        &self,
+        license: &str,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<NewLicenseReply, CallError> {
+        let body = LicenseRequest { license_data: license.to_owned() };
+        let path = "/api/v1/license".to_owned();
+        let mut call = Call::change(Method::POST, path, self.keyed()).json(&body);
+        call.key = Some(key.to_owned());
+        let answer = self.call(&call, reporter).await?;
+        self.read(&answer)
+    }
+}

@@ -1,0 +1,198 @@
+//! Turns what was asked for into a plan: every file read, every check that needs no server made.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use airgap::BundleCheck;
+use jiff::Timestamp;
+use kinds::license::VerifiedLicense;
+use sha2::{Digest as _, Sha256};
+use steps::RunKey;
+use thiserror::Error;
+
+use super::args::{DeployArgs, ImageArgs};
+use super::inputs::{self, InputError};
+use super::target::Target;
+use super::values::Values;
+use crate::reach::Way;
+
+/// One upgrade, ready to be carried out.
+#[derive(Debug)]
+pub struct DeployPlan {
+    /// The application.
+    pub slug: String,
+    /// What is to be deployed.
+    pub target: Target,
+    /// The bundle and its licence; none online.
+    pub airgap: Option<AirgapInput>,
+    /// The channel and sequence as typed, for the query; both may be empty with a bundle.
+    pub query: Vec<(&'static str, String)>,
+    /// The config values.
+    pub values: Values,
+    /// Skip preflights that are not strict.
+    pub skip_preflights: bool,
+    /// Why no images are pushed.
+    pub no_images: String,
+    /// How to reach the admin console.
+    pub way: Way,
+}
+
+/// What an air-gapped upgrade sends.
+#[derive(Debug)]
+pub struct AirgapInput {
+    /// The bundle.
+    pub path: PathBuf,
+    /// What was found in it.
+    pub check: BundleCheck,
+    /// The licence.
+    pub license: VerifiedLicense,
+}
+
+/// Why a plan cannot be made.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// A file cannot be used.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The bundle holds images that would have to be pushed.
+    #[error(
+        "airgap bundle holds {count} images, and pushing images to {registry} is not part of this version of kots"
+    )]
+    ImagePush {
+        /// How many `airgap.yaml` lists.
+        count: usize,
+        /// Where they would go.
+        registry: String,
+    },
+}
+
+impl PlanError {
+    /// Says what the person can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Input(error) => error.hint(),
+            Self::ImagePush { .. } => Some(
+                "push them with `kubectl kots admin-console push-images BUNDLE REGISTRY`, then run this command with --disable-image-push",
+            ),
+        }
+    }
+}
+
+/// Makes the plan. Reads the bundle through, which may take a while: `on_progress` can end it.
+///
+/// # Errors
+///
+/// The first thing that would make the upgrade fail, cheapest checks first.
+pub fn resolve(
+    args: &DeployArgs,
+    way: Way,
+    now: Timestamp,
+    on_progress: &mut dyn FnMut(airgap::Progress) -> ControlFlow<()>,
+) -> Result<DeployPlan, PlanError> {
+    let values = inputs::values(&args.config_values)?;
+    let mut query = Vec::new();
+    if !args.channel_id.is_empty() {
+        query.push(("channelId", args.channel_id.clone()));
+    }
+    if args.channel_sequence != 0 {
+        query.push(("channelSequence", args.channel_sequence.to_string()));
+    }
+    if args.skip_preflights {
+        query.push(("skipPreflights", "true".to_owned()));
+    }
+    let plan = |target, airgap, no_images| DeployPlan {
+        slug: args.slug.clone(),
+        target,
+        airgap,
+        query,
+        values,
+        skip_preflights: args.skip_preflights,
+        no_images,
+        way,
+    };
+    let (Some(bundle), Some(license_path)) = (&args.airgap_bundle, &args.license) else {
+        let target = Target {
+            channel_id: args.channel_id.clone(),
+            cursor: args.channel_sequence.to_string(),
+            ..Target::default()
+        };
+        let reason = "an online release's images are pulled from where they are";
+        return Ok(plan(target, None, reason.to_owned()));
+    };
+    let keys = inputs::root_keys(&args.license_root_keys)?;
+    let license = inputs::license(license_path, &keys, &args.slug, now)?;
+    let check = inputs::bundle(bundle, &license, license_path, &args.slug, on_progress)?;
+    fits_flags(args, &check)?;
+    let no_images = no_images(bundle, &check, &args.images)?;
+    let target = Target {
+        channel_id: check.airgap.channel_id.clone(),
+        cursor: check.airgap.update_cursor.clone(),
+        label: check.airgap.version_label.clone(),
+        bundle_sha256: Some(check.sha256.clone()),
+        archive_sha256: Some(check.app_sha256.clone()),
+    };
+    let input = AirgapInput { path: bundle.clone(), check, license };
+    Ok(plan(target, Some(input), no_images))
+}
+
+/// A bundle says itself which release it is; flags that say otherwise are a mistake somewhere.
+fn fits_flags(args: &DeployArgs, check: &BundleCheck) -> Result<(), InputError> {
+    let other = |what, flag, found: &str, given: String| {
+        Err(InputError::OtherTarget { what, flag, found: found.to_owned(), given })
+    };
+    let airgap = &check.airgap;
+    if !args.channel_id.is_empty() && args.channel_id != airgap.channel_id {
+        return other("channel", "channel-id", &airgap.channel_id, args.channel_id.clone());
+    }
+    let sequence = args.channel_sequence.to_string();
+    if args.channel_sequence != 0 && sequence != airgap.update_cursor {
+        return other("sequence", "channel-sequence", &airgap.update_cursor, sequence);
+    }
+    Ok(())
+}
+
+/// Why no images are pushed, unless they would have to be.
+///
+/// # Errors
+///
+/// When the bundle holds images and they are not to stay where they are.
+pub fn no_images(
+    bundle: &std::path::Path,
+    check: &BundleCheck,
+    args: &ImageArgs,
+) -> Result<String, PlanError> {
+    if args.disable_push {
+        return Ok("--disable-image-push was given".to_owned());
+    }
+    if !inputs::holds_images(bundle, &check.airgap)? {
+        return Ok("the bundle holds no images".to_owned());
+    }
+    let registry = if args.registry.is_empty() { "a registry" } else { &args.registry };
+    Err(PlanError::ImagePush {
+        count: check.airgap.saved_images.len(),
+        registry: registry.to_owned(),
+    })
+}
+
+impl DeployPlan {
+    /// What makes two runs the same run.
+    pub fn key(&self) -> RunKey {
+        let license = self
+            .airgap
+            .as_ref()
+            .map_or_else(String::new, |it| hex::encode(Sha256::digest(it.license.raw.as_bytes())));
+        RunKey::new("deploy")
+            .field("console", self.way.identity())
+            .field("app", &self.slug)
+            .field("channel", &self.target.channel_id)
+            .field("sequence", &self.target.cursor)
+            .field("bundle", self.target.bundle_sha256.clone().unwrap_or_default())
+            .field("config", &self.values.sha256)
+            .field("license", license)
+    }
+
+    /// The name of what is remembered of this application on this console.
+    pub fn memory_id(&self) -> String {
+        RunKey::new("values").field("console", self.way.identity()).field("app", &self.slug).id()
+    }
+}

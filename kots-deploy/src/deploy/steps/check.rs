@@ -1,0 +1,131 @@
+//! Looks at what the server has before anything is sent, and refuses what cannot be meant.
+
+use std::collections::BTreeMap;
+
+use steps::{Done, Failure, Scope, Step, StepKind, async_trait};
+use wire::app::App;
+
+use crate::deploy::quiet;
+use crate::deploy::state::{Context, failure};
+use crate::deploy::target::{self, Conflict};
+use crate::deploy::values::{Evidence, Match, Memory, compare};
+use crate::deploy::verdict::{self, Move, candidates, license_waits};
+
+pub(super) struct CheckState;
+
+#[async_trait]
+impl Step<Context> for CheckState {
+    fn name(&self) -> &'static str {
+        "check"
+    }
+
+    fn title(&self) -> &'static str {
+        "Look at what is installed"
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::ReadOnly
+    }
+
+    async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
+        let unsettled = ["license", "update", "config"]
+            .iter()
+            .any(|it| scope.intent(it).is_some_and(steps::Intent::open));
+        let app = if unsettled && !context.client().keeps_keys() {
+            quiet::wait(context, scope, |_| false).await?
+        } else {
+            context.app(scope).await?
+        };
+        permitted(context, &app)?;
+        let license_is_new = license_is_new(context, scope, &app).await?;
+        let next = next_move(context, scope, &app, license_is_new).await?;
+        if let Move::Watch { not_compared, .. } = &next
+            && !not_compared.is_empty()
+        {
+            scope.reporter().warn(format!(
+                "not compared, because kotsadm returns them encrypted: {}",
+                not_compared.join(", ")
+            ));
+        }
+        context.settled = match &next {
+            Move::Make => None,
+            Move::Watch { sequence, .. }
+            | Move::Redeploy { sequence }
+            | Move::Deploy { sequence } => {
+                context.sequence = Some(*sequence);
+                Some(next)
+            }
+        };
+        Ok(Done::Well)
+    }
+}
+
+/// Refuses what may not be deployed over what is there.
+pub(super) fn permitted(context: &Context, app: &App) -> Result<(), Failure> {
+    target::permitted(&context.plan.target, app).map_err(|it: Conflict| {
+        let hint = it.hint();
+        Failure::from_error("rejected", &it).next(hint).nothing_changed()
+    })
+}
+
+/// Whether the licence that is to be deployed is not the one the deployed version has.
+async fn license_is_new(context: &Context, scope: &Scope<'_>, app: &App) -> Result<bool, Failure> {
+    let Some(input) = &context.plan.airgap else { return Ok(false) };
+    if license_waits(app) {
+        return Ok(true);
+    }
+    let reply = context
+        .client()
+        .license(&context.plan.slug, scope.reporter())
+        .await
+        .map_err(|it| failure("failed to read the license", &it))?;
+    let given = &input.license.license;
+    let theirs = reply.license.unwrap_or_default();
+    Ok(theirs.id != given.license_id || theirs.license_sequence != given.license_sequence)
+}
+
+/// Finds out what is left to do about config and deploy.
+pub(super) async fn next_move(
+    context: &Context,
+    scope: &Scope<'_>,
+    app: &App,
+    license_is_new: bool,
+) -> Result<Move, Failure> {
+    let plan = &context.plan;
+    let memory = context.state_dir.as_ref().and_then(|it| Memory::load(it, &plan.memory_id()));
+    let mut matches = BTreeMap::new();
+    for version in candidates(&plan.target, app) {
+        let evidence = Evidence {
+            sent: sent(context, scope, app, version.sequence),
+            memory: memory.as_ref().filter(|it| it.sequence == version.sequence),
+            digest: version.config_values_sha256.as_deref(),
+        };
+        let known = compare(&plan.values, evidence, &[]);
+        let conclusive = evidence.sent || evidence.digest == Some(&plan.values.sha256);
+        let found = if conclusive {
+            known
+        } else {
+            let groups = context
+                .client()
+                .config(&plan.slug, version.sequence, scope.reporter())
+                .await
+                .map_err(|it| failure("failed to read the deployed config", &it))?;
+            compare(&plan.values, evidence, &groups)
+        };
+        matches.insert(version.sequence, found);
+    }
+    Ok(verdict::decide(&plan.target, app, license_is_new, |sequence| {
+        matches.get(&sequence).cloned().unwrap_or(Match::Differs { items: Vec::new() })
+    }))
+}
+
+/// Whether the journal of this very run shows that these values made that version.
+fn sent(context: &Context, scope: &Scope<'_>, app: &App, sequence: i64) -> bool {
+    let Some(intent) = scope.intent("config") else { return false };
+    let fact = |name: &str| intent.facts.get(name).and_then(serde_json::Value::as_i64);
+    if fact("sequence") == Some(sequence) {
+        return true;
+    }
+    let made = fact("baseline").and_then(|it| verdict::made_after(&context.plan.target, app, it));
+    intent.open() && made == Some(sequence)
+}

@@ -1,0 +1,41 @@
+//! Reaches the admin console.
+
+use std::sync::Arc;
+
+use steps::{Done, Failure, Scope, Step, StepKind, async_trait};
+
+use crate::client::Client;
+use crate::deploy::state::{Context, failure};
+use crate::reach;
+
+pub(super) struct Connect;
+
+#[async_trait]
+impl Step<Context> for Connect {
+    fn name(&self) -> &'static str {
+        "connect"
+    }
+
+    fn title(&self) -> &'static str {
+        "Reach the admin console"
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::ReadOnly
+    }
+
+    async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
+        scope.reporter().note(format!("Starting deployment process for {}...", context.plan.slug));
+        let opened = reach::open(&context.plan.way, context.deadline, scope.reporter()).await?;
+        context.embedded = opened.embedded;
+        let client = Client::new(opened.transport, context.deadline, context.limit);
+        context.last.set(format!("{} was not reached", client.address()));
+        client
+            .health(scope.reporter())
+            .await
+            .map_err(|it| failure("failed to reach the admin console", &it))?;
+        context.last.set(format!("{} answered", client.address()));
+        context.client = Some(Arc::new(client));
+        Ok(Done::Well)
+    }
+}

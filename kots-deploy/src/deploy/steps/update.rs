@@ -1,0 +1,175 @@
+//! Has the server fetch the release, or sends it the bundle's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airgap::Bundle;
+use steps::{Check, Done, Failure, Progress, Reporter, Scope, Step, async_trait};
+use tokio::time::{Instant, sleep};
+
+use super::check::permitted;
+use super::{facts, key};
+use crate::client::Client;
+use crate::client::call::CallError;
+use crate::client::upload::{Content, Part, Upload};
+use crate::deploy::plan::{AirgapInput, DeployPlan};
+use crate::deploy::quiet;
+use crate::deploy::state::{Context, worded};
+use crate::deploy::target::{base, highest, name, versions};
+
+const WHAT: &str = "failed to process upstream update";
+/// How often the server is asked what it is doing while it works.
+const TASK_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(super) struct Update {
+    key: String,
+}
+
+#[async_trait]
+impl Step<Context> for Update {
+    fn name(&self) -> &'static str {
+        "update"
+    }
+
+    fn title(&self) -> &'static str {
+        "Fetch the release"
+    }
+
+    async fn check(
+        &mut self,
+        context: &mut Context,
+        scope: &mut Scope<'_>,
+    ) -> Result<Check, Failure> {
+        let plan = &context.plan;
+        if let Some(sequence) = context.settled.as_ref().and(context.sequence) {
+            return Ok(Check::done(format!(
+                "sequence {sequence} already carries {}",
+                plan.target.name()
+            )));
+        }
+        let app = context.app(scope).await?;
+        permitted(context, &app)?;
+        if let Some(version) = base(&plan.target, &app) {
+            let sequence = version.sequence;
+            return Ok(Check::done(format!(
+                "sequence {sequence} already carries {}",
+                plan.target.name()
+            )));
+        }
+        self.key = key(scope);
+        Ok(Check::needed_with(facts(&self.key, highest(&app))))
+    }
+
+    async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
+        scope.reporter().note("Processing upstream update...");
+        let plan = Arc::clone(&context.plan);
+        let upload = plan.airgap.as_ref().map(|it| upload(&self.key, it, scope.reporter()));
+        loop {
+            match send(&context.client(), &plan, upload.as_ref(), &self.key, scope.reporter()).await
+            {
+                Ok(()) => break,
+                Err(CallError::Ambiguous { .. }) => {
+                    let app =
+                        quiet::wait(context, scope, |it| base(&plan.target, it).is_some()).await?;
+                    if base(&plan.target, &app).is_some() {
+                        break;
+                    }
+                }
+                Err(error) => return Err(worded(WHAT, reason(&error), &error)),
+            }
+            if Instant::now() >= context.deadline {
+                return Err(Failure::new("unknown", WHAT).because("every answer was lost"));
+            }
+        }
+        scope.reporter().note("Upstream update processed successfully");
+        Ok(Done::Well)
+    }
+
+    async fn verify(
+        &mut self,
+        context: &mut Context,
+        scope: &mut Scope<'_>,
+    ) -> Result<Done, Failure> {
+        let app = context.app(scope).await?;
+        permitted(context, &app)?;
+        let target = &context.plan.target;
+        if base(target, &app).is_some() {
+            return Ok(Done::Well);
+        }
+        let newest = versions(&app).first().map_or_else(
+            || "there is no version at all".to_owned(),
+            |it| format!("the newest is sequence {} with {}", it.sequence, name(it)),
+        );
+        Err(Failure::new("failed", WHAT).because(format!(
+            "kotsadm says that it is done, but no version that is there carries {}: {newest}",
+            target.name()
+        )))
+    }
+}
+
+/// Sends the request, and tells meanwhile what the server says it is doing.
+async fn send(
+    client: &Client,
+    plan: &DeployPlan,
+    upload: Option<&Upload>,
+    key: &str,
+    reporter: &Reporter,
+) -> Result<(), CallError> {
+    let pairs: Vec<(&str, &str)> =
+        plan.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let request = client.update(&plan.slug, &pairs, upload, key, reporter);
+    if upload.is_some() {
+        return request.await;
+    }
+    tokio::select! {
+        answer = request => answer,
+        () = tell_task(client, &plan.slug, reporter) => unreachable_end(),
+    }
+}
+
+/// The telling never ends by itself.
+fn unreachable_end() -> Result<(), CallError> {
+    Err(CallError::Ambiguous { why: "the task ended".to_owned() })
+}
+
+async fn tell_task(client: &Client, slug: &str, reporter: &Reporter) {
+    loop {
+        sleep(TASK_EVERY).await;
+        if let Some(task) = client.glance_task(slug).await
+            && !task.current_message.is_empty()
+        {
+            reporter.progress(&Progress::Text(task.current_message));
+        }
+    }
+}
+
+fn upload(key: &str, input: &AirgapInput, reporter: &Reporter) -> Upload {
+    let (path, check) = (input.path.clone(), input.check.clone());
+    let parts = vec![
+        Part {
+            name: airgap::AIRGAP_YAML,
+            filename: Some(airgap::AIRGAP_YAML),
+            content: Content::Bytes(input.check.airgap_yaml.clone().into_bytes()),
+        },
+        Part {
+            name: airgap::APP_ARCHIVE,
+            filename: Some(airgap::APP_ARCHIVE),
+            content: Content::Stream(
+                input.check.app_size,
+                Arc::new(move || Ok(Box::new(Bundle::open_app(&path, &check)?))),
+            ),
+        },
+    ];
+    Upload::new(key, parts, reporter.clone())
+}
+
+fn reason(error: &CallError) -> String {
+    match error {
+        CallError::Refused(refusal) => match &refusal.reason {
+            Some(reason) => format!("upstream update failed: {reason}"),
+            None => format!("upstream update failed with status code {}", refusal.status),
+        },
+        other => other.to_string(),
+    }
+}

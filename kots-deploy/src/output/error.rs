@@ -1,0 +1,54 @@
+//! An error as text: the chain in one line as the original has it, details beneath, then what to do.
+
+use wire::report::ErrorReport;
+
+/// `Error: what: why`, further causes indented, and `hint: next`.
+pub fn text(error: &ErrorReport) -> String {
+    let mut text = format!("Error: {}", error.what);
+    let mut causes = error.why.iter();
+    if let Some(first) = causes.next() {
+        text.push_str(": ");
+        text.push_str(first);
+    }
+    for cause in causes {
+        for line in cause.lines() {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+    }
+    text.push('\n');
+    if !error.next.is_empty() {
+        text.push_str("hint: ");
+        text.push_str(&error.next);
+        text.push('\n');
+    }
+    text
+}
+
+/// Makes the report of an error with its chain of causes.
+pub fn of(error: &(dyn std::error::Error + 'static), next: &str) -> ErrorReport {
+    let why = std::iter::successors(error.source(), |it| it.source()).map(ToString::to_string);
+    ErrorReport { what: error.to_string(), why: why.collect(), next: next.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shape() {
+        let error = ErrorReport {
+            what: "failed to sync license".into(),
+            why: vec!["license sync failed: no".into(), "line\nline".into()],
+            next: "do this".into(),
+        };
+        insta::assert_snapshot!(text(&error), @r"
+        Error: failed to sync license: license sync failed: no
+          line
+          line
+        hint: do this
+        ");
+        let short = ErrorReport { what: "no".into(), ..ErrorReport::default() };
+        assert_eq!(text(&short), "Error: no\n");
+    }
+}
