@@ -1,0 +1,37 @@
+//! What a version is: one tree on disk, made from a release's files, a licence, config values and
+//! the facts of the installation.
+//!
+//! ```text
+//! upstream/            the vendor's files as they came, and userdata/{config,license,installation}.yaml
+//! kotsKinds/           the rendered kinds of KOTS itself (Application, Config, Preflight, …)
+//! base/                the rendered manifests, one document a file, and kustomization.yaml
+//! rendered/this-cluster/   what is deployed
+//! helm/<release>/      a chart as the vendor packed it, and its rendered values.yaml
+//! ```
+//!
+//! A version that still needs config has no `base/`, `rendered/` and `helm/`, as in the original.
+//!
+//! [`build`] makes everything but the vendor's files, and makes it again when the licence or the
+//! values change; it never reads what an earlier build derived. [`Version::open`] reads a tree back.
+//!
+//! Deliberately absent: HTTP, SQL, the clock, randomness beyond what templates ask for, and packing
+//! or naming archives (`store/` does that).
+
+mod build;
+mod contexts;
+mod error;
+mod facts;
+mod input;
+pub(crate) mod tree;
+mod vendor;
+mod version;
+
+pub use build::{Built, Status, build};
+pub use error::ReleaseError;
+pub use facts::{Chart, Facts};
+pub use input::{Input, Preflights};
+pub use tree::{BASE, DOWNSTREAM, HELM, KOTS_KINDS, RENDERED, UPSTREAM, USERDATA};
+pub use version::{KotsVersions, Version, kots_versions};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! What templates read, and the config screen with the values that are stored.
+
+use kinds::cipher::decrypt_any;
+use kinds::config::{
+    Config, ConfigItem, ConfigValue, ConfigValues, Generated, GroupErrors, ItemType, MissingItem,
+    Resolution, missing_required, resolve, validate,
+};
+use kinds::context::{Contexts, Renderer, VersionInfo, World};
+
+use super::build::config_document;
+use super::vendor::{Vendor, VendorConfig};
+use super::{Input, ReleaseError};
+
+/// The config screen of a version, resolved; without a Config everything in it is empty.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    pub(crate) resolution: Option<Resolution>,
+    /// What is stored: passwords are cipher text, defaults are remembered.
+    pub(crate) values: ConfigValues,
+    /// What templates made up, to be handed in again.
+    pub(crate) generated: Generated,
+    pub(crate) required_items: Vec<MissingItem>,
+    pub(crate) validation_errors: Vec<GroupErrors>,
+    /// What is worth a word in the log.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Screen {
+    /// Resolves the Config of a release for `input.values`.
+    pub(crate) fn resolve(
+        vendor: &Vendor,
+        input: &Input<'_>,
+        seed: [u8; 32],
+    ) -> Result<Self, ReleaseError> {
+        let mut generated = input.generated.clone();
+        let Some(VendorConfig { path, config, .. }) = &vendor.config else {
+            return Ok(Self {
+                resolution: None,
+                values: input.values.clone(),
+                generated,
+                required_items: Vec::new(),
+                validation_errors: Vec::new(),
+                notes: Vec::new(),
+            });
+        };
+        let ciphers = std::slice::from_ref(input.cipher);
+        let contexts = contexts(vendor, input, seed);
+        let resolution = resolve(config, input.values, &contexts, ciphers, &mut generated)
+            .map_err(|source| ReleaseError::Config { path: path.clone(), source })?;
+        let mut notes = Vec::new();
+        // A rule of the vendor's that is no expression must not keep an update away; whoever sets
+        // values is told.
+        let validation_errors = validate(&resolution.config).unwrap_or_else(|error| {
+            notes.push(format!("`{path}`: {error}"));
+            Vec::new()
+        });
+        Ok(Self {
+            values: stored(config, &resolution.config, input),
+            required_items: missing_required(&resolution.config),
+            validation_errors,
+            resolution: Some(resolution),
+            generated,
+            notes,
+        })
+    }
+
+    /// Returns the resolved Config as a document, passwords as they are stored.
+    pub(crate) fn document(&self, vendor: &Vendor) -> Option<String> {
+        let mut config = self.resolution.as_ref()?.config.clone();
+        let items = config.groups.iter_mut().flat_map(|group| &mut group.items);
+        for item in items.filter(|it| it.item_type() == ItemType::Password) {
+            let stored = self.values.values.get(&item.name);
+            item.value = stored.map(|it| it.value.clone()).unwrap_or_default().into();
+        }
+        let spec = serde_json::to_value(&config).expect("maps, text and numbers have a JSON form");
+        Some(config_document(vendor.config.as_ref()?, spec))
+    }
+}
+
+/// What is stored for the next version (`pkg/upstream/replicated.go:599-741`): the operator's
+/// values, the defaults of the time, and values that templates of the vendor gave without asking
+/// for another item (those may be random). Values of items that are gone stay.
+fn stored(config: &Config, resolved: &Config, input: &Input<'_>) -> ConfigValues {
+    let mut values = input.values.clone();
+    for value in values.values.values_mut() {
+        let plain = std::mem::take(&mut value.value_plaintext);
+        if value.value.is_empty() {
+            value.value = plain;
+        }
+    }
+    for (written, item) in config.items().zip(resolved.items()) {
+        let old = values.values.get(&item.name);
+        // Everything empty is an answer too: the operator emptied the item.
+        if old.is_some_and(|it| *it == ConfigValue::default()) {
+            continue;
+        }
+        let mut new = old.cloned().unwrap_or_default();
+        item.default.text().clone_into(&mut new.default);
+        if new.value.is_empty() && is_kept(written) {
+            item.value.text().clone_into(&mut new.value);
+        }
+        let is_open = item.item_type() == ItemType::Password
+            && !new.value.is_empty()
+            && decrypt_any(std::slice::from_ref(input.cipher), &new.value).is_none();
+        if is_open {
+            new.value = input.cipher.encrypt(&new.value);
+        }
+        if new != ConfigValue::default() {
+            values.values.insert(item.name.clone(), new);
+        }
+    }
+    values
+}
+
+/// Whether what the vendor's template gave once stays: another render might give something else.
+fn is_kept(item: &ConfigItem) -> bool {
+    let template = item.value.text();
+    let is_template = template.contains("{{repl") || template.contains("repl{{");
+    item.is_editable() && is_template && !template.contains("ConfigOption")
+}
+
+/// The functions of a version's templates.
+pub(crate) struct Templates {
+    renderer: Renderer,
+}
+
+impl Templates {
+    pub(crate) fn new(vendor: &Vendor, input: &Input<'_>, screen: &Screen, seed: [u8; 32]) -> Self {
+        let mut contexts = contexts(vendor, input, seed);
+        if let Some(resolution) = &screen.resolution {
+            contexts.items.clone_from(&resolution.items);
+        }
+        Self { renderer: Renderer::new(&contexts) }
+    }
+
+    /// Renders the text of a file.
+    pub(crate) fn render(&self, path: &str, text: &str) -> Result<String, ReleaseError> {
+        self.renderer
+            .render(path, text)
+            .map_err(|source| ReleaseError::Template { path: path.to_owned(), source })
+    }
+}
+
+fn contexts(vendor: &Vendor, input: &Input<'_>, seed: [u8; 32]) -> Contexts {
+    let installation = input.installation;
+    Contexts {
+        world: World {
+            now: input.now,
+            seed,
+            namespace: input.namespace.to_owned(),
+            kots_version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..World::default()
+        },
+        app_slug: input.app_slug.to_owned(),
+        license: Some(input.license.license.clone()),
+        version: VersionInfo {
+            sequence: input.sequence,
+            cursor: installation.update_cursor.clone(),
+            channel_name: installation.channel_name.clone(),
+            version_label: installation.version_label.clone(),
+            is_required: installation.is_required,
+            release_notes: installation.release_notes.clone(),
+            is_airgap: input.is_airgap,
+            registry_domain: installation.replicated_registry_domain.clone(),
+            proxy_domain: installation.replicated_proxy_domain.clone(),
+        },
+        application: vendor.application.clone(),
+        ..Contexts::default()
+    }
+}

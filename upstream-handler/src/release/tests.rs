@@ -1,0 +1,419 @@
+//! Real releases of the original's own tests, and small ones of ours, through the whole build.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kinds::cipher::{Cipher, generate_key_text};
+use kinds::config::{ConfigValue, ConfigValues, Generated};
+use kinds::installation::Installation;
+use kinds::license::{License, RootKeys, VerifiedLicense, verify};
+use kinds::yaml;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A release on its way to a version.
+struct Case {
+    dir: TempDir,
+    license: VerifiedLicense,
+    values: ConfigValues,
+    generated: Generated,
+    cipher: Cipher,
+    installation: Installation,
+    is_airgap: bool,
+    sequence: i64,
+    preflights: Preflights,
+}
+
+impl Case {
+    fn new() -> Self {
+        let license = License {
+            app_slug: "my-app".to_owned(),
+            license_id: "license-of-acme".to_owned(),
+            customer_name: "Acme".to_owned(),
+            ..License::default()
+        };
+        Self {
+            dir: tempfile::tempdir().expect("a folder"),
+            license: VerifiedLicense {
+                license,
+                raw: "raw licence".to_owned(),
+                differences: vec![],
+            },
+            values: ConfigValues::default(),
+            generated: Generated::default(),
+            cipher: Cipher::from_key_text(&generate_key_text()).expect("a key"),
+            installation: Installation {
+                update_cursor: "7".to_owned(),
+                channel_id: "1vusIYZLAVxMG6q760OJmRKj5i5".to_owned(),
+                channel_name: "My Channel".to_owned(),
+                version_label: "1.2.3".to_owned(),
+                ..Installation::default()
+            },
+            is_airgap: false,
+            sequence: 3,
+            preflights: Preflights::Run,
+        }
+    }
+
+    fn with(files: &[(&str, &str)]) -> Self {
+        let case = Self::new();
+        for (path, text) in files {
+            case.write(path, text);
+        }
+        case
+    }
+
+    fn value(mut self, name: &str, value: &str) -> Self {
+        let value = ConfigValue { value: value.to_owned(), ..ConfigValue::default() };
+        self.values.values.insert(name.to_owned(), value);
+        self
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        tree::write(self.dir.path(), &format!("{UPSTREAM}/{path}"), text).expect("a file");
+    }
+
+    fn build(&self) -> Result<Built, ReleaseError> {
+        build(self.dir.path(), &self.input())
+    }
+
+    fn input(&self) -> Input<'_> {
+        Input {
+            app_slug: "my-app",
+            namespace: "app-namespace",
+            is_airgap: self.is_airgap,
+            sequence: self.sequence,
+            license: &self.license,
+            installation: &self.installation,
+            values: &self.values,
+            generated: &self.generated,
+            cipher: &self.cipher,
+            preflights: self.preflights,
+            now: "2026-01-02T03:04:05Z".parse().expect("a time"),
+        }
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.dir.path().join(path)).unwrap_or_else(|error| error.to_string())
+    }
+
+    /// Every file but the vendor's own and the operator's.
+    fn derived(&self) -> Vec<String> {
+        let mut paths = list(self.dir.path());
+        paths.retain(|it| !it.starts_with(UPSTREAM) && !it.contains(USERDATA));
+        paths
+    }
+}
+
+fn list(root: &Path) -> Vec<String> {
+    fn walk(dir: &Path, prefix: &str, paths: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                walk(&entry.path(), &format!("{name}/"), paths);
+            } else {
+                paths.push(name);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    walk(root, "", &mut paths);
+    paths.sort();
+    paths
+}
+
+/// An error with its causes.
+fn told(error: &ReleaseError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+const CONFIG: &str = "apiVersion: kots.io/v1beta1
+kind: Config
+metadata:
+  name: my-config
+spec:
+  groups:
+  - name: main
+    title: Main
+    items:
+    - {name: host, title: Host, type: text, required: true}
+    - {name: secret, title: Secret, type: password}
+    - {name: port, title: Port, type: text, default: '80'}
+";
+const MANIFEST: &str = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: web}
+data:
+  host: '{{repl ConfigOption \"host\" }}:repl{{ ConfigOption \"port\" }}'
+  customer: '{{repl LicenseFieldValue \"customerName\" }}'
+  version: '{{repl VersionLabel }} {{repl Cursor }} {{repl Sequence }}'
+";
+
+#[test]
+fn a_release_becomes_a_tree() {
+    let case = Case::with(&[
+        ("config.yaml", CONFIG),
+        ("web.yaml", MANIFEST),
+        ("userdata/license.yaml", "of somebody else"),
+        ("README.md", "# not deployed"),
+    ])
+    .value("host", "a.example");
+    let built = case.build().expect("a version");
+    assert_eq!(built.status, Status::Pending);
+    assert_eq!(built.manifests, ["rendered/this-cluster/web.yaml"]);
+    assert_eq!(
+        case.derived(),
+        [
+            "base/kustomization.yaml",
+            "base/web.yaml",
+            "kotsKinds/config.yaml",
+            "rendered/this-cluster/web.yaml"
+        ]
+    );
+    assert_eq!(
+        case.read("rendered/this-cluster/web.yaml"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata:\n  host: 'a.example:80'\n  customer: 'Acme'\n  version: '1.2.3 7 3'\n"
+    );
+    assert_eq!(case.read("upstream/userdata/license.yaml"), "raw licence");
+    let again = Version::open(case.dir.path()).expect("a version");
+    assert_eq!(again.values, built.values);
+    assert_eq!(again.installation.update_cursor, "7");
+    assert_eq!(again.config.map(|it| it.groups.len()), Some(1));
+}
+
+#[test]
+fn building_again_leaves_nothing_of_the_build_before() {
+    let case = Case::with(&[("config.yaml", CONFIG), ("web.yaml", MANIFEST)]).value("host", "a");
+    case.build().expect("a version");
+    let before = case.derived();
+    case.write("more.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n");
+    case.build().expect("a version");
+    fs::remove_file(case.dir.path().join("upstream/more.yaml")).expect("removed");
+    case.build().expect("a version");
+    assert_eq!(case.derived(), before);
+}
+
+#[test]
+fn missing_config_stops_before_the_manifests() {
+    let case = Case::with(&[("config.yaml", CONFIG), ("web.yaml", MANIFEST)]);
+    let built = case.build().expect("a version");
+    assert_eq!(built.status, Status::PendingConfig);
+    assert_eq!(built.required_items.iter().map(|it| &*it.name).collect::<Vec<_>>(), ["host"]);
+    assert_eq!(case.derived(), ["kotsKinds/config.yaml"]);
+}
+
+#[test]
+fn passwords_are_not_on_the_disk_in_plain_text() {
+    let mut case = Case::with(&[
+        ("config.yaml", CONFIG),
+        ("web.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {s: '{{repl ConfigOption \"secret\" }}'}\n"),
+    ])
+    .value("host", "a");
+    let given = ConfigValue { value_plaintext: "hunter2".to_owned(), ..ConfigValue::default() };
+    case.values.values.insert("secret".to_owned(), given);
+    let built = case.build().expect("a version");
+    let stored = &built.values.values["secret"];
+    assert_eq!(case.cipher.decrypt(&stored.value).as_deref(), Some("hunter2"));
+    assert!(case.read("rendered/this-cluster/web.yaml").contains("s: 'hunter2'"));
+    for path in list(case.dir.path()) {
+        if path.contains("kotsKinds") || path.contains("userdata") {
+            assert!(!case.read(&path).contains("hunter2"), "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_is_excluded_is_not_deployed() {
+    let case = Case::with(&[(
+        "a.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a, annotations: {kots.io/exclude: 'true'}}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: b, annotations: {kots.io/when: '{{repl IsAirgap }}'}}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: c}\n",
+    )]);
+    let built = case.build().expect("a version");
+    assert_eq!(built.manifests, ["rendered/this-cluster/a-3.yaml"]);
+}
+
+#[test]
+fn what_is_not_yaml_is_kept_aside_and_named() {
+    let case = Case::with(&[
+        ("good.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"),
+        ("bad.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: [\n"),
+    ]);
+    let built = case.build().expect("a version");
+    assert_eq!(built.manifests, ["rendered/this-cluster/good.yaml"]);
+    assert_eq!(built.yaml_errors.len(), 1);
+    assert_eq!(built.yaml_errors[0].path, "bad.yaml");
+    assert!(case.read("upstream/userdata/installation.yaml").contains("path: bad.yaml"));
+    assert!(case.derived().contains(&"skippedFiles/bad.yaml".to_owned()));
+}
+
+/// The error of a release with these files.
+fn refused(files: &[(&str, &str)]) -> String {
+    told(&Case::with(files).build().expect_err("a release that cannot be built"))
+}
+
+#[test]
+fn what_cannot_be_rendered_is_named() {
+    insta::assert_snapshot!(refused(&[("sub/a.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: '{{repl Frobnicate 1 }}'\n")]), @"could not render `sub/a.yaml`: sub/a.yaml:4: the template function `Frobnicate` does not exist");
+    insta::assert_snapshot!(refused(&[("a.yaml", "a: {{repl if }}\n")]), @"could not render `a.yaml`: a.yaml:1: missing value for if");
+    insta::assert_snapshot!(refused(&[("c.yaml", "apiVersion: kots.io/v1beta1\nkind: HelmChart\nmetadata: {name: c}\nspec: {chart: {name: c, chartVersion: 1.0.0}}\n")]), @"`c.yaml`: kots.io/v1beta1, Kind=HelmChart is not supported: only kots.io/v1beta2 charts can be rendered");
+    insta::assert_snapshot!(refused(&[("c.yaml", "apiVersion: kots.io/v1beta2\nkind: HelmChart\nmetadata: {name: c}\nspec: {chart: {name: c, chartVersion: 1.0.0}}\n")]), @"`c.yaml`: the release has no chart `c` 1.0.0: it has no packed charts");
+    insta::assert_snapshot!(refused(&[("a.yaml", CONFIG), ("b.yaml", CONFIG)]), @"`a.yaml` and `b.yaml` both hold a Config, a release may have one");
+    insta::assert_snapshot!(refused(&[("app.yaml", "apiVersion: kots.io/v1beta1\nkind: Application\nspec: {title: [\n")]), @"`app.yaml`: the kots.io/v1beta1, Kind=Application is not YAML once it is rendered: line 3, column 15: unclosed bracket '['");
+    insta::assert_snapshot!(refused(&[("app.yaml", "apiVersion: kots.io/v1beta1\nkind: Application\nspec: {allowRollback: maybe}\n")]), @r#"`app.yaml`: the Application cannot be read: the Application document cannot be read: `spec.allowRollback`: invalid type: string "maybe", expected a boolean"#);
+}
+
+#[test]
+fn preflights_decide_what_comes_next() {
+    let preflight = |strict: bool| {
+        format!(
+            "apiVersion: troubleshoot.sh/v1beta2\nkind: Preflight\nspec: {{analyzers: [{{x: {{strict: {strict}}}}}]}}\n"
+        )
+    };
+    let status = |strict, preflights| {
+        let mut case = Case::with(&[("p.yaml", &preflight(strict))]);
+        case.preflights = preflights;
+        case.build().expect("a version").status
+    };
+    assert_eq!(status(false, Preflights::Run), Status::PendingPreflight);
+    assert_eq!(status(false, Preflights::Skip), Status::Pending);
+    assert_eq!(status(true, Preflights::Skip), Status::PendingPreflight);
+}
+
+#[test]
+fn kots_versions_are_known_before_rendering() {
+    let case = Case::with(&[(
+        "app.yaml",
+        "apiVersion: kots.io/v1beta1\nkind: Application\nspec: {minKotsVersion: 1.999.0, title: 'repl{{ FromTheFuture }}'}\n",
+    )]);
+    assert_eq!(kots_versions(case.dir.path()).expect("versions").min, "1.999.0");
+}
+
+/// The folder of real data, or `None` with a line that says so.
+fn real_data(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("KOTS_REAL_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
+        PathBuf::from,
+    );
+    let found = root.join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    println!("skipped: {} is not there", found.display());
+    None
+}
+
+/// A case of the original's own, with its licence verified by the original's root keys.
+fn real_case(folder: &Path) -> Case {
+    let mut case = Case::new();
+    for path in list(&folder.join("upstream")) {
+        if !path.starts_with(USERDATA) {
+            let to = case.dir.path().join(UPSTREAM).join(&path);
+            fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
+            fs::copy(folder.join("upstream").join(&path), to).expect("a copy");
+        }
+    }
+    let mut keys = RootKeys::production();
+    for key in ["root-dev.pem", "root-staging.pem", "root-test.pem"] {
+        let pem =
+            real_data(&format!("kots-licenses/{key}")).expect("the keys lie beside the cases");
+        keys.add_pem(&fs::read_to_string(pem).expect("a key")).expect("a key");
+    }
+    let read = |name: &str| fs::read_to_string(folder.join("upstream/userdata").join(name));
+    let text = read("license.yaml").expect("a licence");
+    // Licences of the original's own tests are not all signed by its root keys.
+    case.license = verify(&text, &keys).expect("a licence whose signature holds");
+    case.values = ConfigValues::parse(&read("config.yaml").expect("values")).expect("values");
+    case.installation = Installation {
+        channel_id: case.installation.channel_id,
+        channel_name: case.installation.channel_name,
+        ..Installation::default()
+    };
+    case
+}
+
+fn objects(text: &str) -> Vec<Value> {
+    let parse = |it: yaml::Document<'_>| yaml::to_value(it.text).expect("YAML");
+    yaml::split_documents(text).into_iter().map(parse).collect()
+}
+
+/// Compares one folder of the expected tree with ours, as the original's own test does.
+fn compare(case: &Case, want: &Path, ours: &str, as_text: bool) {
+    for path in list(want) {
+        let wanted = fs::read(want.join(&path)).expect("an expected file");
+        let got = fs::read(case.dir.path().join(ours).join(&path))
+            .unwrap_or_else(|error| panic!("{ours}/{path}: {error}; we have {:?}", case.derived()));
+        let is_yaml = path.ends_with(".yaml");
+        if !is_yaml || (as_text && !path.ends_with("kustomization.yaml")) {
+            assert_eq!(
+                String::from_utf8_lossy(&got),
+                String::from_utf8_lossy(&wanted),
+                "{ours}/{path}"
+            );
+            continue;
+        }
+        let (mut got, mut wanted) = (
+            objects(&String::from_utf8(got).expect("text")),
+            objects(&String::from_utf8(wanted).expect("text")),
+        );
+        for value in got.iter_mut().chain(&mut wanted) {
+            // Images are found by a later stage.
+            if let Some(spec) = value.pointer_mut("/spec").and_then(Value::as_object_mut) {
+                spec.remove("knownImages");
+            }
+        }
+        assert_eq!(got, wanted, "{ours}/{path}");
+    }
+}
+
+#[test]
+fn the_originals_pull_cases() {
+    for name in ["simple", "multidoc", "v1beta2-charts"] {
+        let Some(folder) = real_data(&format!("kots-pull-cases/{name}")) else { return };
+        let case = real_case(&folder);
+        case.build().unwrap_or_else(|error| panic!("{name}: {}", told(&error)));
+        let want = folder.join("wantResults");
+        compare(&case, &want.join("base"), BASE, true);
+        compare(&case, &want.join("kotsKinds"), KOTS_KINDS, false);
+        if want.join("helm").exists() {
+            compare(&case, &want.join("helm"), HELM, true);
+        }
+    }
+}
+
+#[test]
+fn the_originals_template_contexts() {
+    let Some(folder) = real_data("kots-base-cases/licensecontext") else { return };
+    let mut case = real_case(&folder);
+    case.is_airgap = true;
+    case.sequence = 321;
+    case.build().unwrap_or_else(|error| panic!("{}", told(&error)));
+    compare(&case, &folder.join("base"), BASE, true);
+}
+
+#[test]
+fn a_real_air_gapped_application() {
+    let Some(folder) = real_data("ec-airgap/tiny-airgap-noimages-app") else { return };
+    let case = Case::new();
+    for path in list(&folder) {
+        let to = case.dir.path().join(UPSTREAM).join(&path);
+        fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
+        fs::copy(folder.join(&path), to).expect("a copy");
+    }
+    let built = case.build().unwrap_or_else(|error| panic!("{}", told(&error)));
+    assert_eq!(built.manifests, ["rendered/this-cluster/example-deployment.yaml"]);
+    assert_eq!(built.facts.status_informers, ["deployment/alpine"]);
+    assert_eq!(built.facts.title, "Tiny Airgap App");
+    assert!(built.facts.allow_rollback && built.facts.has_preflight && built.facts.has_config);
+    assert!(!built.facts.has_strict_preflight);
+    assert_eq!(built.status, Status::PendingPreflight);
+    assert!(built.yaml_errors.is_empty());
+}
