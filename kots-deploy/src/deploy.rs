@@ -9,7 +9,7 @@ pub mod plan;
 mod quiet;
 pub mod run;
 pub mod state;
-mod steps;
+pub(crate) mod steps;
 pub mod target;
 pub mod values;
 pub mod verdict;

@@ -123,6 +123,11 @@ pub fn classify(seen: Seen<'_>, due: Due, again: Again) -> Verdict {
                 502..=504 if is_bare(body, content_type) => {
                     lost(&format!("a gateway answers {status} in its place"), again)
                 }
+                // Our kotsadm still carries the same request out.
+                409 if retry_after.is_some() && again == Again::Harmless => Verdict::Wait {
+                    why: "the same request is still being carried out".to_owned(),
+                    after: retry_after,
+                },
                 // The API server speaks for itself, not for kotsadm: the pod is gone or not yet there.
                 404 | 500 | 501 if is_status_object(body) => {
                     lost(&format!("the API server answers {status} in its place"), again)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use kots_deploy::cli::{self, Command, Misread};
 use kots_deploy::deploy;
 use kots_deploy::deploy::args::Output;
+use kots_deploy::install;
 use kots_deploy::output::error;
 use kots_deploy::output::report::{Known, exit_status, refused};
 use kots_deploy::signals::Signals;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
             ExitCode::from(status)
         }
         Ok(Command::Deploy(args)) => carry_out(|signals| deploy::run::run(*args, signals)),
-        Ok(Command::Install(_)) => ExitCode::from(1),
+        Ok(Command::Install(args)) => carry_out(|signals| install::run::run(*args, signals)),
         Err(misread) => misread_line(&misread),
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use steps::render::{JsonLines, json};
 use steps::{Shared, Sink};
-use wire::report::DeployReport;
+use wire::report::{DeployOutcome, DeployReport, DeployTarget};
 
 use crate::deploy::args::{Output, ProgressStyle, RunArgs};
 use lines::Lines;
@@ -74,6 +74,21 @@ impl Printer {
         self.lines.with(|it| it.bullet(text));
     }
 
+    /// Prints the last bullet and how the run ended.
+    pub fn conclude(&self, document: &DeployReport, success: &str) {
+        match document.outcome {
+            DeployOutcome::Ready => self.bullet(success),
+            DeployOutcome::Unchanged => self.bullet(&format!(
+                "{} already runs {} as sequence {}: nothing was changed",
+                document.app,
+                target(&document.target),
+                document.sequence.unwrap_or_default()
+            )),
+            _ => {}
+        }
+        self.finish(document);
+    }
+
     /// Prints how the run ended.
     pub fn finish(&self, document: &DeployReport) {
         self.lines.with(Lines::clear);
@@ -86,5 +101,15 @@ impl Printer {
             (_, Some(events)) => events.with(|it| it.finish(document)),
             (_, None) => json(&mut std::io::stdout(), document),
         };
+    }
+}
+
+fn target(target: &DeployTarget) -> String {
+    let place = format!("channel {}, sequence {}", target.channel_id, target.channel_sequence);
+    match (target.version_label.as_str(), target.channel_id.as_str()) {
+        ("", "") => "a release".to_owned(),
+        ("", _) => format!("the release of {place}"),
+        (label, "") => label.to_owned(),
+        (label, _) => format!("{label} ({place})"),
     }
 }

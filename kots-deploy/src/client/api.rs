@@ -261,22 +261,40 @@ impl Client {
         self.call(&call, reporter).await.map(drop)
     }
 
-    /// `POST /api/v1/license`: a new installation.
+    /// `POST /api/v1/license`: a new installation. Fields beside `licenseData` are our kotsadm's.
     ///
     /// # Errors
     ///
     /// See [`CallError`].
     pub async fn new_license(
         &self,
-        license: &str,
+        body: &serde_json::Value,
         key: &str,
         reporter: &Reporter,
     ) -> Result<NewLicenseReply, CallError> {
-        let body = LicenseRequest { license_data: license.to_owned() };
         let path = "/api/v1/license".to_owned();
-        let mut call = Call::change(Method::POST, path, self.keyed()).json(&body);
+        let mut call = Call::change(Method::POST, path, self.keyed()).json(body);
         call.key = Some(key.to_owned());
         let answer = self.call(&call, reporter).await?;
         self.read(&answer)
+    }
+
+    /// `POST /api/v1/airgap/install`: the release of a new air-gapped installation. A token route: the original
+    /// answers 200 without a body to a wrong auth string, and so does it to a right one.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn install_release(
+        &self,
+        upload: &Upload,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<(), CallError> {
+        let path = "/api/v1/airgap/install".to_owned();
+        let mut call = Call::change(Method::POST, path, self.keyed());
+        call.payload = Payload::Upload(upload);
+        call.key = Some(key.to_owned());
+        self.call(&call, reporter).await.map(drop)
     }
 }

@@ -67,6 +67,11 @@ pub enum PlanError {
 }
 
 impl PlanError {
+    /// Whether it was a signal that ended the reading.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Input(InputError::Interrupted))
+    }
+
     /// Says what the person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

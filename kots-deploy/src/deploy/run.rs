@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use steps::{Failure, Journal, Run, RunKey, Stop, SystemClock, journal};
+use steps::{Failure, Journal, Run, RunKey, Step, Stop, SystemClock, journal};
 use tokio::time::Instant;
 use wire::report::{DeployOutcome, DeployReport, ErrorReport};
 
@@ -22,36 +22,18 @@ use crate::signals::Signals;
 
 /// The run engine drops a step this long after its own deadline; steps end by themselves before.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long an embedded admin console may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// Deploys, prints and returns the document.
 pub async fn run(args: DeployArgs, signals: Signals) -> DeployReport {
     let printer = Printer::new(&args.run);
-    let document = carry_out(args, signals, &printer).await;
-    match document.outcome {
-        DeployOutcome::Ready => printer.bullet("Deployment process completed successfully"),
-        DeployOutcome::Unchanged => printer.bullet(&format!(
-            "{} already runs {} as sequence {}: nothing was changed",
-            document.app,
-            label(&document),
-            document.sequence.unwrap_or_default()
-        )),
-        _ => {}
-    }
-    printer.finish(&document);
+    let document = deploy(args, signals, &printer).await;
+    printer.conclude(&document, "Deployment process completed successfully");
     document
 }
 
-fn label(document: &DeployReport) -> String {
-    let target = &document.target;
-    let place = format!("channel {}, sequence {}", target.channel_id, target.channel_sequence);
-    if target.version_label.is_empty() {
-        place
-    } else {
-        format!("{} ({place})", target.version_label)
-    }
-}
-
-async fn carry_out(args: DeployArgs, signals: Signals, printer: &Printer) -> DeployReport {
+async fn deploy(args: DeployArgs, signals: Signals, printer: &Printer) -> DeployReport {
     let deadline = Instant::now() + args.run.timeout;
     let known = Known { app: args.slug.clone(), ..Known::default() };
     let way = match Way::prepare(&args.reach, &args.license_root_keys).await {
@@ -60,27 +42,55 @@ async fn carry_out(args: DeployArgs, signals: Signals, printer: &Printer) -> Dep
     };
     let run_args = args.run.clone();
     let plan = match resolve(args, way, &signals, printer).await {
-        Ok(plan) => Arc::new(plan),
-        Err(PlanError::Input(InputError::Interrupted)) => {
-            let error = ErrorReport {
-                what: InputError::Interrupted.to_string(),
-                why: vec!["nothing was sent".to_owned()],
-                next: "run the same command again".to_owned(),
-            };
-            return refused(known, DeployOutcome::Unknown, error);
-        }
+        Ok(plan) => plan,
+        Err(error) if error.is_interrupt() => return interrupted(known),
         Err(error) => return rejected(known, &error, error.hint()),
     };
+    let job = Job {
+        name: "deploy",
+        steps: deploy_steps::all(&plan.slug),
+        key: plan.key(),
+        plan: Arc::new(plan),
+        args: run_args,
+        deadline,
+    };
+    carry_out(job, known, signals, printer).await
+}
+
+/// A run that only has to be carried out.
+pub(crate) struct Job {
+    /// What it is.
+    pub(crate) name: &'static str,
+    /// Its steps.
+    pub(crate) steps: Vec<Box<dyn Step<Context>>>,
+    /// What makes it the same run as another.
+    pub(crate) key: RunKey,
+    /// Its plan.
+    pub(crate) plan: Arc<DeployPlan>,
+    /// When and how to report.
+    pub(crate) args: RunArgs,
+    /// When it must be over.
+    pub(crate) deadline: Instant,
+}
+
+/// Runs the steps under a journal and makes the document.
+pub(crate) async fn carry_out(
+    job: Job,
+    known: Known,
+    signals: Signals,
+    printer: &Printer,
+) -> DeployReport {
+    let Job { name, steps, key, plan, args, deadline } = job;
     let known = Known { target: plan.target.report(), ..known };
-    let (state_dir, journal) = match open_journal(&run_args, &plan.key()) {
+    let (state_dir, journal) = match open_journal(&args, &key) {
         Ok(opened) => opened,
         Err(failure) => return unjournalled(known, failure),
     };
     let last = LastSeen::default();
     let mut context = Context {
-        plan: Arc::clone(&plan),
-        wait: run_args.wait,
-        limit: run_args.timeout,
+        plan,
+        wait: args.wait,
+        limit: args.timeout,
         deadline,
         state_dir: state_dir.clone(),
         client: None,
@@ -91,9 +101,8 @@ async fn carry_out(args: DeployArgs, signals: Signals, printer: &Printer) -> Dep
         last: last.clone(),
     };
     let (lines, events) = printer.sinks();
-    let mut run = Run::declare("deploy", deploy_steps::all())
-        .expect("the steps have different names")
-        .with_sink(lines);
+    let mut run =
+        Run::declare(name, steps).expect("the steps have different names").with_sink(lines);
     if let Some(events) = events {
         run = run.with_sink(events);
     }
@@ -104,7 +113,8 @@ async fn carry_out(args: DeployArgs, signals: Signals, printer: &Printer) -> Dep
     let stop = Stop::never().after(left + GRACE).on(signals.wait());
     let report = run.run(&mut context, stop).await;
     if let Some(embedded) = context.embedded.take() {
-        embedded.stop().await;
+        // What it was doing is taken up at its next start: a person who said stop waits no longer.
+        let _ = tokio::time::timeout(STOP_LIMIT, embedded.stop()).await;
     }
     if let Some(dir) = &state_dir {
         let _ = journal::prune(dir, &journal::Retention::default(), Timestamp::now());
@@ -135,6 +145,16 @@ async fn resolve(
         Ok(plan) => plan,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
+}
+
+/// A run that a signal ended before it began.
+pub(crate) fn interrupted(known: Known) -> DeployReport {
+    let error = ErrorReport {
+        what: InputError::Interrupted.to_string(),
+        why: vec!["nothing was sent".to_owned()],
+        next: "run the same command again".to_owned(),
+    };
+    refused(known, DeployOutcome::Unknown, error)
 }
 
 /// A run that was refused before it began.

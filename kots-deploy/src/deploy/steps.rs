@@ -4,20 +4,20 @@
 
 mod check;
 mod config;
-mod connect;
-mod images;
+pub(crate) mod connect;
+pub(crate) mod images;
 mod license;
 mod update;
-mod watch;
+pub(crate) mod watch;
 
 use steps::{Facts, Scope, Step};
 
 use super::state::Context;
 
 /// Every step, in order.
-pub(super) fn all() -> Vec<Box<dyn Step<Context>>> {
+pub(crate) fn all(slug: &str) -> Vec<Box<dyn Step<Context>>> {
     vec![
-        Box::new(connect::Connect),
+        Box::new(connect::Connect { note: format!("Starting deployment process for {slug}...") }),
         Box::new(check::CheckState),
         Box::new(license::License::default()),
         Box::new(images::Images),
@@ -28,7 +28,7 @@ pub(super) fn all() -> Vec<Box<dyn Step<Context>>> {
 }
 
 /// The idempotency key of a step: that of an earlier run whose request may still have its effect, else a new one.
-fn key(scope: &Scope<'_>) -> String {
+pub(crate) fn idempotency_key(scope: &Scope<'_>) -> String {
     scope
         .previous()
         .filter(|it| it.open())

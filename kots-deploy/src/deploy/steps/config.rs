@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use wire::config::ConfigValuesRequest;
 
 use super::check::{next_move, permitted};
-use super::{facts, key};
+use super::{facts, idempotency_key};
 use crate::client::call::CallError;
 use crate::deploy::quiet;
 use crate::deploy::state::{Context, worded};
@@ -55,7 +55,7 @@ impl Step<Context> for Config {
                 "sequence {sequence} already has these values and is being deployed or deployed"
             )));
         }
-        self.key = key(scope);
+        self.key = idempotency_key(scope);
         self.baseline = highest(&app);
         let mut facts = facts(&self.key, self.baseline);
         if let Move::Redeploy { sequence } | Move::Deploy { sequence } = next {

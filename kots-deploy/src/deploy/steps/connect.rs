@@ -8,7 +8,11 @@ use crate::client::Client;
 use crate::deploy::state::{Context, failure};
 use crate::reach;
 
-pub(super) struct Connect;
+/// Reaches the admin console.
+pub(crate) struct Connect {
+    /// What is said first.
+    pub(crate) note: String,
+}
 
 #[async_trait]
 impl Step<Context> for Connect {
@@ -25,7 +29,7 @@ impl Step<Context> for Connect {
     }
 
     async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
-        scope.reporter().note(format!("Starting deployment process for {}...", context.plan.slug));
+        scope.reporter().note(self.note.clone());
         let opened = reach::open(&context.plan.way, context.deadline, scope.reporter()).await?;
         context.embedded = opened.embedded;
         let client = Client::new(opened.transport, context.deadline, context.limit);

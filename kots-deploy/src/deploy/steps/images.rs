@@ -5,7 +5,8 @@ use steps::{Check, Done, Failure, Scope, Step, StepKind, async_trait};
 
 use crate::deploy::state::Context;
 
-pub(super) struct Images;
+/// Pushes images.
+pub(crate) struct Images;
 
 #[async_trait]
 impl Step<Context> for Images {

@@ -3,7 +3,7 @@
 use steps::{Check, Done, Failure, Scope, Step, async_trait};
 use wire::license::LicenseReply;
 
-use super::{facts, key};
+use super::{facts, idempotency_key};
 use crate::client::call::CallError;
 use crate::deploy::quiet;
 use crate::deploy::state::{Context, worded};
@@ -35,7 +35,7 @@ impl Step<Context> for License {
             return Ok(Check::done(format!("sequence {sequence} already has it")));
         }
         let app = context.app(scope).await?;
-        self.key = key(scope);
+        self.key = idempotency_key(scope);
         Ok(Check::needed_with(facts(&self.key, highest(&app))))
     }
 

@@ -8,7 +8,7 @@ use steps::{Check, Done, Failure, Progress, Reporter, Scope, Step, async_trait};
 use tokio::time::{Instant, sleep};
 
 use super::check::permitted;
-use super::{facts, key};
+use super::{facts, idempotency_key};
 use crate::client::Client;
 use crate::client::call::CallError;
 use crate::client::upload::{Content, Part, Upload};
@@ -57,7 +57,7 @@ impl Step<Context> for Update {
                 plan.target.name()
             )));
         }
-        self.key = key(scope);
+        self.key = idempotency_key(scope);
         Ok(Check::needed_with(facts(&self.key, highest(&app))))
     }
 

@@ -18,7 +18,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The most lines of a deploy's output that are told.
 const OUTPUT_LINES: usize = 200;
 
-pub(super) struct Watch;
+/// Watches.
+pub(crate) struct Watch;
 
 #[async_trait]
 impl Step<Context> for Watch {
