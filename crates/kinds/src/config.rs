@@ -20,6 +20,7 @@ mod values;
 pub use apply::{Applied, ApplyError, Given, apply_values};
 pub use dependencies::{CycleError, resolution_order};
 pub use generated::Generated;
+pub use repeat::{RepeatError, Repeated, RepeatedCopy, expand_repeats};
 pub use resolve::{Item, Resolution, ResolveError, resolve};
 pub use types::{
     ChildItem, Config, ConfigGroup, ConfigItem, ItemType, RegexRule, RepeatTemplate, Validation,

@@ -23,6 +23,7 @@
 mod parse;
 mod scalar;
 mod split;
+mod template;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,6 +31,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use split::{Document, split_documents};
+pub use template::to_template_string;
 
 /// The longest text that is read, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;

@@ -175,6 +175,18 @@ proptest! {
     }
 
     #[test]
+    fn templates_stay_word_for_word(
+        texts in proptest::collection::vec("[ -~\n]{0,12}(\\{\\{repl|repl\\{\\{)[ -~\n]{0,20}", 1..5),
+    ) {
+        let value = serde_json::json!({"a": texts, "b": {"c": [{"d": texts[0], "e": [texts[0]]}]}});
+        let text = to_template_string(&value).unwrap();
+        prop_assert_eq!(to_value(&text).unwrap(), value, "{}", text);
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            prop_assert!(text.contains(line), "{} in {}", line, text);
+        }
+    }
+
+    #[test]
     fn any_words_survive_a_round_trip(words in proptest::collection::btree_map("\\PC{1,12}", "\\PC{0,40}", 0..8)) {
         let value = serde_json::to_value(&words).unwrap();
         let text = to_string(&value).unwrap();
