@@ -1,0 +1,35 @@
+//! What reads hostile bytes, one function each.
+//!
+//! [`TARGETS`] is the list; the test of this crate and the programs in `libfuzzer/` both run it. A target panics when
+//! something is wrong, and otherwise returns whatever it is given.
+
+pub mod mutate;
+pub mod seeds;
+pub mod targets;
+
+/// A named target with the inputs that mutations start from.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, also of the program in `libfuzzer/`.
+    pub name: &'static str,
+    /// What is run.
+    pub run: fn(&[u8]),
+    /// Good inputs, and bad ones that were once a fault.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    Target { name: "gzip", run: targets::archive::gzip, seeds: seeds::archives },
+    Target { name: "tar", run: targets::archive::tar, seeds: seeds::tars },
+    Target { name: "release", run: targets::archive::release, seeds: seeds::archives },
+    Target { name: "bundle", run: targets::archive::bundle, seeds: seeds::bundles },
+    Target { name: "airgap_yaml", run: targets::kinds::airgap_yaml, seeds: seeds::airgap_yaml },
+    Target { name: "license", run: targets::kinds::license, seeds: seeds::licenses },
+    Target { name: "config", run: targets::kinds::config, seeds: seeds::configs },
+    Target {
+        name: "config_values",
+        run: targets::kinds::config_values,
+        seeds: seeds::config_values,
+    },
+];

@@ -1,0 +1,135 @@
+//! Inputs that mutations start from.
+
+use airgap::{BundleWriter, Gunzip, Limits};
+use kinds::license::ApiVersion;
+use sample::{VERSIONS, bundle::BundleSpec, license::Builder, release};
+
+/// Release archives: the sample's, and small ones with names of every kind.
+pub fn archives() -> Vec<Vec<u8>> {
+    let mut seeds = vec![Vec::new(), small()];
+    seeds.extend(VERSIONS.iter().map(|it| release::sample_archive(it).expect("it is committed")));
+    seeds
+}
+
+/// The same, not compressed, so that mutations reach the tar. Checksums of headers do not hold after a mutation, so
+/// there are many headers, and some without.
+pub fn tars() -> Vec<Vec<u8>> {
+    archives()
+        .iter()
+        .map(|it| {
+            let mut tar = Vec::new();
+            // The empty one fails, and is a seed, too.
+            let _ = std::io::Read::read_to_end(
+                &mut Gunzip::new(it.as_slice(), &Limits::default().app),
+                &mut tar,
+            );
+            tar
+        })
+        .collect()
+}
+
+/// Bundles: the sample's stored and compressed, and in the other order.
+pub fn bundles() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("bundle");
+    let mut seeds = Vec::new();
+    let sample = BundleSpec::sample("1.0.0").expect("it is committed");
+    // With a large file nothing is compressed, and a mutation reaches what is inside.
+    for spec in [sample.clone(), sample.large(10)] {
+        spec.write(&path).expect("the folder is ours");
+        seeds.push(std::fs::read(&path).expect("it was just written"));
+    }
+    let mut writer = BundleWriter::with_level(Vec::new(), 0);
+    let yaml = airgap_yaml().swap_remove(0);
+    for (name, bytes) in [("app.tar.gz", &small()), ("airgap.yaml", &yaml)] {
+        writer.bytes(name, bytes).expect("a good name");
+    }
+    seeds.push(writer.finish().expect("a vector takes all"));
+    seeds
+}
+
+/// Metadata of bundles.
+pub fn airgap_yaml() -> Vec<Vec<u8>> {
+    let full = "apiVersion: kots.io/v1beta1
+kind: Airgap
+metadata:
+  creationTimestamp: null
+spec:
+  appSlug: a
+  channelID: b
+  channelName: C
+  updateCursor: \"12\"
+  versionLabel: 1.2.3
+  isRequired: true
+  requiredReleases:
+  - versionLabel: 1.2.2
+    updateCursor: \"11\"
+  savedImages:
+  - alpine:3.19.1
+  embeddedClusterArtifacts:
+    charts: embedded-cluster/charts.tar.gz
+    registry:
+      dir: images
+      savedImages: [a, b]
+    additionalArtifacts:
+      kots: embedded-cluster/artifacts/kots.tar.gz
+  uncompressedSize: 1234567890
+  format: docker-archive
+  replicatedChartNames:
+  - replicated
+  signature: AAAA
+status: {}
+";
+    let sample = BundleSpec::sample("1.1.0").expect("it is committed").airgap.to_yaml();
+    vec![full.into(), sample.into()]
+}
+
+/// Licences of both generations, good and bad.
+pub fn licenses() -> Vec<Vec<u8>> {
+    let old = Builder::new().app("old").single_channel("1", "One");
+    [
+        Builder::new(),
+        Builder::new().version(ApiVersion::V1Beta2),
+        old,
+        Builder::new().break_signature(),
+        Builder::new().tamper(|it| it.license_sequence = 9),
+    ]
+    .iter()
+    .map(|it| it.yaml().into_bytes())
+    .collect()
+}
+
+/// The configs of both releases of the sample.
+pub fn configs() -> Vec<Vec<u8>> {
+    VERSIONS
+        .iter()
+        .map(|it| {
+            let path = sample::app_folder().join(it).join("kots-config.yaml");
+            std::fs::read(path).expect("it is committed")
+        })
+        .collect()
+}
+
+/// The sample's config values, and ones with every field.
+pub fn config_values() -> Vec<Vec<u8>> {
+    let every = "apiVersion: kots.io/v1beta1
+kind: ConfigValues
+metadata:
+  name: x
+spec:
+  values:
+    a: {default: d, value: v, data: ZGF0YQ==, valuePlaintext: p, dataPlaintext: q, filename: f, repeatableItem: r}
+    b: {}
+    \"c d\": {value: \"\"}
+";
+    vec![sample::config_values().into(), every.into()]
+}
+
+fn small() -> Vec<u8> {
+    let mut writer = BundleWriter::with_level(Vec::new(), 0);
+    writer.folder("images").expect("a good name");
+    for name in ["a.yaml", "b/c.yaml", "b/größe", &format!("b/{}", "long/".repeat(40))] {
+        writer.bytes(name, name.as_bytes()).expect("a good name");
+    }
+    writer.finish().expect("a vector takes all")
+}

@@ -1,0 +1,4 @@
+//! The functions that are run.
+
+pub mod archive;
+pub mod kinds;
