@@ -1,6 +1,7 @@
 //! Writes YAML whose texts are templates that are still to be rendered.
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::{Error, to_string, to_value};
 
@@ -15,10 +16,9 @@ use super::{Error, to_string, to_value};
 ///
 /// [`Error::Write`].
 pub fn to_template_string(value: &Value) -> Result<String, Error> {
-    // A word that occurs nowhere else.
-    let all = value.to_string();
-    let word = (0_u32..).map(|n| format!("kots-template-{n}-")).find(|word| !all.contains(word));
-    let word = word.unwrap_or_default();
+    // A word that occurs nowhere else: no text can hold the digest of itself.
+    let digest = Sha256::digest(value.to_string());
+    let word = format!("kots-template-{}-", hex::encode(&digest[..8]));
     let mut texts = Vec::new();
     let marked = mark(value, &word, &mut texts);
     let written = to_string(&marked)?;

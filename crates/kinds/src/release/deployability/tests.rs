@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// One version: `SEQUENCE CHANNEL CURSOR LABEL [flags]`; flags: `r` required, `b` rollback allowed,
@@ -180,4 +182,56 @@ fn words_of_states_are_read_back() {
         assert_eq!((VersionStatus::from_word(word), status.as_str()), (status, word));
     }
     assert_eq!(VersionStatus::from_word("x"), VersionStatus::Unknown);
+}
+
+fn any_version() -> impl Strategy<Value = VersionFacts> {
+    ("c|d", 0..6_i64, 0..6_u32, any::<[bool; 3]>()).prop_map(
+        |(channel_id, cursor, minor, [is_required, allow_rollback, is_pending])| VersionFacts {
+            release: ReleaseId {
+                channel_id,
+                cursor: cursor.to_string(),
+                version_label: format!("1.{minor}.0"),
+            },
+            is_required,
+            allow_rollback,
+            status: if is_pending { VersionStatus::Pending } else { VersionStatus::Deployed },
+            ..VersionFacts::default()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_versions_obey_the_rules(
+        mut all in proptest::collection::vec(any_version(), 1..8),
+        current in any::<proptest::sample::Index>(),
+        is_semver_required in any::<bool>(),
+    ) {
+        for (sequence, version) in all.iter_mut().enumerate() {
+            version.sequence = i64::try_from(sequence).unwrap_or_default();
+        }
+        let current = current.get(&all).clone();
+        newest_first(&mut all, is_semver_required);
+        for version in &all {
+            let judged = deployability(version, Some(&current), &all, is_semver_required);
+            prop_assert_eq!(deployability(version, None, &all, is_semver_required), Ok(()));
+            if version.sequence == current.sequence {
+                prop_assert_eq!(&judged, &Ok(()));
+            }
+            // Without required releases only going back can be refused.
+            if all.iter().all(|v| !v.is_required && v.allow_rollback) {
+                prop_assert_eq!(&judged, &Ok(()));
+            }
+            // Only releases that are required, and neither end, can be asked for.
+            if let Err(NotDeployable::RequiredFirst { labels }) = &judged {
+                for label in labels {
+                    prop_assert!(all.iter().any(|v| {
+                        v.is_required && &v.release.version_label == label
+                    }));
+                }
+            }
+        }
+    }
 }
