@@ -227,9 +227,11 @@ proptest! {
             // Only releases that are required, and neither end, can be asked for.
             if let Err(NotDeployable::RequiredFirst { labels }) = &judged {
                 for label in labels {
-                    prop_assert!(all.iter().any(|v| {
+                    let is_asked = |v: &VersionFacts| {
                         v.is_required && &v.release.version_label == label
-                    }));
+                    };
+                    let is_known = all.iter().any(is_asked);
+                    prop_assert!(is_known);
                 }
             }
         }
