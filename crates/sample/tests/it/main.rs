@@ -1,6 +1,8 @@
 //! The fixtures hold together: what is committed is current, bundles and mirror folders are accepted by those who read
 //! them.
 
+mod renders;
+
 use std::{error::Error, ops::ControlFlow, path::Path};
 
 use airgap::{Bundle, BundleCheck, Limits};
