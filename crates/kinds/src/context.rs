@@ -6,7 +6,7 @@
 //!
 //! An unknown function or a failing one is an error that names function, file and line; nothing is
 //! silently left empty. Deliberately absent: the environment, the clock and a cluster. What is
-//! known of them is a field of [`World`].
+//! known of them is a field of [`World`]. Only sprig's own random functions draw from the system.
 
 mod config;
 mod identity;
@@ -15,6 +15,7 @@ mod license;
 mod render;
 mod statics;
 mod text;
+mod tls;
 mod version;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,10 @@ use secrecy::SecretString;
 use crate::application::Application;
 use crate::license::License;
 
+pub(crate) use tls::Pair;
+
 pub use render::{RenderError, Renderer, render_text};
+pub use tls::TlsPairs;
 
 /// Everything that templates may read.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +50,8 @@ pub struct Contexts {
     pub identity: Identity,
     /// The resolved config items by name.
     pub items: BTreeMap<String, ItemText>,
+    /// The certificates that templates made up so far; new ones are added to it.
+    pub tls: TlsPairs,
 }
 
 /// What is known of the surroundings.

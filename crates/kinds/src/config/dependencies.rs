@@ -34,6 +34,38 @@ pub(crate) fn asked_for(template: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The functions that make a certificate, and those that ask for one made elsewhere.
+static MAKES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"\b(TLSCert|TLSCACert|TLSCertFromCA|TLSKey|TLSKeyFromCA)\s+"([^"]*)""#)
+        .expect("the expression is well formed")
+});
+
+/// Adds to each item that reads a certificate's key, or is signed by an authority, the items that
+/// make them.
+fn add_certificates<'a>(config: &'a Config, asks: &mut BTreeMap<&'a str, BTreeSet<String>>) {
+    let mut calls = Vec::new();
+    for item in config.items() {
+        for template in [item.default.text(), item.value.text()] {
+            for found in MAKES.captures_iter(template) {
+                calls.push((item.name.as_str(), found[1].to_owned(), found[2].to_owned()));
+            }
+        }
+    }
+    for (reader, function, name) in &calls {
+        let makers: &[&str] = match function.as_str() {
+            "TLSKey" => &["TLSCert"],
+            "TLSCertFromCA" => &["TLSCACert"],
+            "TLSKeyFromCA" => &["TLSCACert", "TLSCertFromCA"],
+            _ => &[],
+        };
+        for (maker, made_by, made) in &calls {
+            if maker != reader && made == name && makers.contains(&made_by.as_str()) {
+                asks.entry(reader).or_default().insert((*maker).to_owned());
+            }
+        }
+    }
+}
+
 /// Returns the names of all items in an order in which each can be resolved: first those that ask
 /// for nothing, else as in the document.
 ///
@@ -43,8 +75,9 @@ pub(crate) fn asked_for(template: &str) -> BTreeSet<String> {
 ///
 /// [`CycleError`] naming the items of one circle.
 pub fn resolution_order(config: &Config) -> Result<Vec<String>, CycleError> {
-    let asks: BTreeMap<&str, BTreeSet<String>> =
+    let mut asks: BTreeMap<&str, BTreeSet<String>> =
         config.items().map(|item| (item.name.as_str(), asked_by(item))).collect();
+    add_certificates(config, &mut asks);
     let mut walk = Walk { asks: &asks, states: BTreeMap::new(), path: vec![], order: vec![] };
     for item in config.items() {
         walk.visit(&item.name)?;
@@ -144,6 +177,19 @@ mod tests {
                 ("d", ""),
             ]),
             "d c a b"
+        );
+    }
+
+    #[test]
+    fn a_key_comes_after_its_certificate() {
+        assert_eq!(
+            check(&[
+                ("key", r#"{{repl TLSKey "web" }}"#),
+                ("leaf", r#"{{repl TLSCertFromCA "ca" "leaf" "cn" nil nil 9 }}"#),
+                ("cert", r#"{{repl TLSCert "web" "cn" nil nil 9 }}"#),
+                ("ca", r#"{{repl TLSCACert "ca" 9 }}"#),
+            ]),
+            "cert key ca leaf"
         );
     }
 

@@ -7,15 +7,20 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::context::{Pair, TlsPairs};
+
 /// Made-up values of one application, to be stored by the caller (they hold secrets) and handed in
 /// again at the next render.
 ///
 /// A value is kept as long as the vendor's template and the answers it asks for stay the same: a
 /// certificate for a host is made anew when the host changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(default)]
 pub struct Generated {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     entries: BTreeMap<String, Entry>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    certificates: BTreeMap<String, Pair>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +31,7 @@ struct Entry {
 
 static RANDOM: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"\b(?:RandomString|RandomBytes|randAlphaNum|randAlpha|randAscii|randNumeric|randBytes|randInt|uuidv4|shuffle|genPrivateKey|genCA|genCAWithKey|genSelfSignedCert|genSelfSignedCertWithKey|genSignedCert|genSignedCertWithKey|TLSCert|TLSKey|TLSCACert|TLSCertFromCA|TLSKeyFromCA|htpasswd|bcrypt|encryptAES|KubeSeal)\b",
+        r"\b(?:RandomString|RandomBytes|randAlphaNum|randAlpha|randAscii|randNumeric|randBytes|randInt|uuidv4|shuffle|genPrivateKey|genCA|genCAWithKey|genSelfSignedCert|genSelfSignedCertWithKey|genSignedCert|genSignedCertWithKey|htpasswd|bcrypt|encryptAES|KubeSeal)\b",
     )
     .expect("the expression is well formed")
 });
@@ -39,7 +44,17 @@ pub(super) fn is_random(template: &str) -> bool {
 impl Generated {
     /// Returns whether nothing was made up.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.certificates.is_empty()
+    }
+
+    /// The certificates made so far, for [`Contexts::tls`](crate::context::Contexts::tls).
+    pub fn certificates(&self) -> TlsPairs {
+        TlsPairs::from_map(self.certificates.clone())
+    }
+
+    /// Keeps the certificates that renders have made.
+    pub fn keep_certificates(&mut self, pairs: &TlsPairs) {
+        self.certificates = pairs.to_map();
     }
 
     /// The value kept under `key`, if it was made from the same `sources`.

@@ -48,9 +48,9 @@ pub enum ResolveError {
 /// * An operator's value of an editable item is taken as it is, never rendered, decrypted if it is a
 ///   password that one of `ciphers` opens.
 /// * The vendor's value of an editable item applies while the operator has given none.
-/// * What a template makes up is drawn once and kept in `generated`.
+/// * What a template makes up is drawn once and kept in `generated`, certificates too.
 ///
-/// The items of `contexts` are not looked at; `contexts.world.seed` must differ from render to
+/// The items and certificates of `contexts` are not looked at; `contexts.world.seed` must differ from render to
 /// render.
 ///
 /// # Errors
@@ -66,7 +66,8 @@ pub fn resolve(
     let by_name = items_by_name(config)?;
     let order = resolution_order(config)?;
     let stored = stored_items(values);
-    let base = Contexts { items: stored.clone(), ..contexts.clone() };
+    let tls = generated.certificates();
+    let base = Contexts { items: stored.clone(), tls: tls.clone(), ..contexts.clone() };
     let renderer = Renderer::new(&base);
     let mut resolver = Resolver { renderer, values, ciphers, generated, items: stored };
     for name in &order {
@@ -82,6 +83,7 @@ pub fn resolve(
         by_name.contains_key(name)
     };
     resolver.generated.retain(is_kept);
+    resolver.generated.keep_certificates(&tls);
     Ok(Resolution { config: Config { groups }, items: resolver.items })
 }
 

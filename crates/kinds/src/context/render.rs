@@ -75,7 +75,7 @@ impl Renderer {
     /// identity, config.
     pub fn new(contexts: &Contexts) -> Self {
         let items = Arc::new(RwLock::new(contexts.items.clone()));
-        let mut functions = statics::functions(&contexts.world);
+        let mut functions = statics::functions(&contexts.world, &contexts.tls);
         functions.extend(license::functions(contexts));
         functions.extend(identity::kurl_functions());
         functions.extend(version::functions(contexts));

@@ -2,17 +2,21 @@
 
 mod numbers;
 mod random;
+mod tls;
 
 use gotemplate::{Func, FuncMap, GoTime, Map, Str, Type, Value, sprig};
 
-use super::World;
 use super::text::{base64_decode, base64_encode, constant, fail, of_text, of_texts, text};
+use super::{TlsPairs, World};
 use crate::yaml;
 
-/// All functions of the static context. `KubeSeal` and the TLS family are known but need what is not
-/// here: they fail with a reason.
-pub(super) fn functions(world: &World) -> FuncMap {
+/// All functions of the static context. `KubeSeal` is known but needs what is not here: it fails with
+/// a reason.
+pub(super) fn functions(world: &World, pairs: &TlsPairs) -> FuncMap {
     let mut functions = sprig::funcs();
+    functions.insert("now", constant(GoTime::from_timestamp(world.now)));
+    let sprig = functions.clone();
+    tls::add(&mut functions, &sprig, pairs, world.now);
     texts(&mut functions);
     numbers::add(&mut functions);
     random::add(&mut functions, world.seed);
@@ -127,9 +131,7 @@ fn surroundings(functions: &mut FuncMap, world: &World) {
         Ok(Map::new().into())
     });
     functions.insert("Lookup", lookup.typed());
-    for name in ["KubeSeal", "TLSCert", "TLSKey", "TLSCACert", "TLSCertFromCA", "TLSKeyFromCA"] {
-        functions.insert(name, Func::any(|_| fail("it is not supported by this kotsadm")));
-    }
+    functions.insert("KubeSeal", Func::any(|_| fail("it is not supported by this kotsadm")));
 }
 
 fn format_time(now: &GoTime, layout: &str) -> String {

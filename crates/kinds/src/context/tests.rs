@@ -139,7 +139,7 @@ fn errors_name_function_file_and_line() {
     insta::assert_snapshot!(check("a\nb {{repl Frobnicate 1 }}"), @"file.yaml:2: the template function `Frobnicate` does not exist");
     insta::assert_snapshot!(check("a: repl{{ Frobnicate 1 }}"), @"file.yaml:1: the template function `Frobnicate` does not exist");
     insta::assert_snapshot!(check("\n{{repl Div 1 0 }}"), @"file.yaml:2: the template function `Div` failed: integer divide by zero");
-    insta::assert_snapshot!(check("{{repl TLSCert \"a\" }}"), @"file.yaml:1: the template function `TLSCert` failed: it is not supported by this kotsadm");
+    insta::assert_snapshot!(check("{{repl KubeSeal \"a\" }}"), @"file.yaml:1: the template function `KubeSeal` failed: it is not supported by this kotsadm");
     insta::assert_snapshot!(check("a\n{{repl ConfigOption }}"), @r#"file.yaml:2: executing "file.yaml" at <ConfigOption>: wrong number of args for ConfigOption: want 1 got 0"#);
     insta::assert_snapshot!(check("a\nrepl{{ if }}"), @"file.yaml:2: missing value for if");
     insta::assert_snapshot!(check("{{repl RandomString 100000000 }}"), @"file.yaml:1: the template function `RandomString` failed: a random text of 100000000 bytes is too long, 65536 are allowed");
