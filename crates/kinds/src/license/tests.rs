@@ -140,8 +140,47 @@ fn an_expiry_that_cannot_be_read_is_no_endless_licence() {
     insta::assert_snapshot!(with(text(""), "Integer").expires_at().unwrap_err(), @"expires_at must be type String: found `Integer`");
 }
 
+/// The licence of the sample application, with the root key it was signed under.
+fn sample() -> (String, RootKeys) {
+    let read = |path: &str| {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/");
+        std::fs::read_to_string(format!("{root}{path}")).expect("it is committed")
+    };
+    let mut keys = RootKeys::none();
+    keys.add_pem(&read("keys/root.pub.pem")).expect("it is a public key");
+    (read("sample-app/license.yaml"), keys)
+}
+
+#[test]
+fn a_given_root_key_is_trusted_under_any_id() {
+    let (text, keys) = sample();
+    let verified = verify(&text, &keys).unwrap();
+    assert_eq!(verified.differences, Vec::<String>::new());
+    assert_eq!(verified.raw, text);
+    assert!(verify(&text, &RootKeys::production()).is_err());
+    let changed = text.replacen("customerName: ", "customerName: Other ", 1);
+    assert_eq!(verify(&changed, &keys).unwrap().differences, ["customerName"]);
+    assert_eq!(verify(&changed, &keys).unwrap().license, verified.license);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_changed_byte_changes_what_was_signed(
+        at in any::<proptest::sample::Index>(),
+        byte in "[ -~]",
+    ) {
+        let (text, keys) = sample();
+        let at = at.index(text.len());
+        prop_assume!(text.is_char_boundary(at) && text.is_char_boundary(at + 1));
+        let changed = format!("{}{byte}{}", &text[..at], &text[at + 1..]);
+        if let Ok(found) = verify(&changed, &keys) {
+            let signed = verify(&text, &keys).unwrap().license;
+            let comparable = License { signature: signed.signature.clone(), ..found.license };
+            prop_assert_eq!(comparable, signed);
+        }
+    }
 
     #[test]
     fn any_licence_text_is_read_or_refused(signature in "[A-Za-z0-9+/=]{0,80}", rest in "[a-z: \n]{0,40}") {
