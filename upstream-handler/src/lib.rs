@@ -1,1 +1,32 @@
-//! stub
+//! `kotsadm`: the admin console's HTTP API that an application upgrade needs.
+//!
+//! ```text
+//! cli/ | http/ ─► update/ license config/ install ─► versions ─► release/ (what a version is)
+//!                                                        ├► archives, store/ (what exists)
+//!                                                 deploy/ ─► target/ (where it goes)
+//! ```
+//!
+//! Only `cli/` sees clap, only `http/` sees axum, only `store/` sees SQL.
+
+mod archives;
+pub mod cli;
+mod config;
+mod context;
+mod deploy;
+pub mod env;
+pub mod faults;
+mod http;
+mod install;
+mod license;
+pub mod release;
+pub(crate) mod render;
+pub mod secrets;
+pub mod serve;
+mod store;
+pub mod target;
+mod update;
+mod vendor;
+mod versions;
+
+pub use archives::ArchiveError;
+pub use store::StoreError;

@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! `kotsadm`: see `kotsadm --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    upstream_handler::cli::run()
+}

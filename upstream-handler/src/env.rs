@@ -1,0 +1,35 @@
+//! Every environment variable this program reads, in one place.
+//!
+//! Names are the original's where it has one. A flag wins over its variable.
+
+/// Namespace the application is deployed to and the server lives in. Default `default`.
+pub const POD_NAMESPACE: &str = "POD_NAMESPACE";
+/// HS256 key of the session tokens. Made in the state folder when absent.
+pub const SESSION_KEY: &str = "SESSION_KEY";
+/// AES-192-GCM key text for passwords at rest. Made in the state folder when absent.
+pub const API_ENCRYPTION_KEY: &str = "API_ENCRYPTION_KEY";
+/// Bcrypt hash of the console's password. Without it, logging in by password is off.
+pub const SHARED_PASSWORD_BCRYPT: &str = "SHARED_PASSWORD_BCRYPT";
+/// The vendor's endpoint, before the licence's own.
+pub const REPLICATED_APP_ENDPOINT: &str = "REPLICATED_APP_ENDPOINT";
+/// The vendor's endpoint when [`REPLICATED_APP_ENDPOINT`] is not set.
+pub const REPLICATED_API_ENDPOINT: &str = "REPLICATED_API_ENDPOINT";
+/// Listening address (`--listen`). An addition of ours.
+pub const KOTSADM_LISTEN: &str = "KOTSADM_LISTEN";
+/// State folder (`--state`). An addition of ours.
+pub const KOTSADM_STATE: &str = "KOTSADM_STATE";
+/// Deploy target (`--target`). An addition of ours.
+pub const KOTSADM_TARGET: &str = "KOTSADM_TARGET";
+/// File with the auth string (`--auth-string-file`). An addition of ours.
+pub const KOTSADM_AUTH_STRING_FILE: &str = "KOTSADM_AUTH_STRING_FILE";
+/// Largest upload in bytes. An addition of ours; default 16 GiB.
+pub const KOTSADM_MAX_UPLOAD_BYTES: &str = "KOTSADM_MAX_UPLOAD_BYTES";
+/// What is logged, in the syntax of `tracing-subscriber`. Default `info`.
+pub const KOTSADM_LOG: &str = "KOTSADM_LOG";
+/// `<point>[:n]`: kills the process at a write point. Only with the feature `faults`.
+pub const KOTSADM_FAULT: &str = "KOTSADM_FAULT";
+
+/// Reads `name`; an empty value counts as absent.
+pub fn read(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

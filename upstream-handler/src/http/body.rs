@@ -1,0 +1,35 @@
+//! Small request bodies, read against a limit.
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::reply::Failure;
+
+/// The largest body that is held in memory, in bytes: config values may carry files.
+pub(crate) const MAX_BYTES: usize = 32 << 20;
+
+/// Reads a body whole.
+pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
+    match Limited::new(body, MAX_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the request body is larger than {MAX_BYTES} bytes"),
+        )),
+        Err(error) => {
+            Err(Failure::bad_request("the request body did not arrive").cause(error.to_string()))
+        }
+    }
+}
+
+/// Decodes a JSON body; the original's text on failure is `text`.
+pub(crate) fn json<T: DeserializeOwned>(
+    bytes: &[u8],
+    status: StatusCode,
+    text: &str,
+) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|error| Failure::at(status, text, &error))
+}

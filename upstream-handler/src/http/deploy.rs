@@ -1,0 +1,130 @@
+//! `POST …/sequence/{n}/deploy` and `…/redeploy` (`h/deploy.go:35`, `h/redeploy.go:14`).
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use kinds::release::NotDeployable;
+use sha2::Digest as _;
+use wire::deploy::{DeployReply, DeployRequest};
+
+use super::once::{Once, Slot, digest};
+use super::reply::{Failure, Reply};
+use super::versions::Shown;
+use super::{apps, body};
+use crate::context::{Lease, Shared};
+use crate::faults;
+use crate::store::Store;
+use crate::store::apps::AppRow;
+use crate::store::leases::check_fence;
+use crate::store::tasks::update_download;
+use crate::store::versions::{DEPLOYED, DEPLOYING, PENDING_CONFIG, Page, queue_deploy};
+
+/// Whether a version that is deployed already is deployed once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Yes,
+    No,
+}
+
+/// `POST …/deploy`.
+pub(crate) async fn post(
+    State(shared): State<Shared>,
+    Path((slug, sequence)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let reply = Reply::ok(&DeployReply { success: true, ..DeployReply::default() });
+    let ended = run(&shared, slug, &sequence, request, Again::No, reply).await;
+    ended.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// `POST …/redeploy`: 204, and the cause where the original says nothing.
+pub(crate) async fn again(
+    State(shared): State<Shared>,
+    Path((slug, sequence)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let reply = Reply::empty(StatusCode::NO_CONTENT);
+    let ended = run(&shared, slug, &sequence, request, Again::Yes, reply).await;
+    ended.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn run(
+    shared: &Shared,
+    slug: String,
+    sequence: &str,
+    request: Request,
+    again: Again,
+    reply: Reply,
+) -> Result<Response, Failure> {
+    let slot = Slot::take(shared, request.headers()).await?;
+    let mut digest = digest(request.method(), request.uri());
+    let bytes = body::read(request.into_body()).await?;
+    digest.update(&bytes);
+    let digest = hex::encode(digest.finalize());
+    if again == Again::No {
+        let _: DeployRequest =
+            body::json(&bytes, StatusCode::BAD_REQUEST, "failed to decode request body")?;
+    }
+    let sequence = apps::sequence(sequence)?;
+    let text = format!("failed to get app for slug {slug}");
+    let app = apps::find(shared, &slug).await?.ok_or_else(|| Failure::unknown_app(&text, &slug))?;
+    let act = |once: Arc<Once>| {
+        let shared = Arc::clone(shared);
+        async move {
+            let task = update_download(&app.id);
+            let lease = Lease::take(&shared, &app.id, "deploy", task).await?;
+            let result = queue(&shared, &lease, &app, sequence, again, &once, reply).await;
+            lease.release().await;
+            result
+        }
+    };
+    Ok(slot.run(shared, digest, act).await)
+}
+
+async fn queue(
+    shared: &Shared,
+    lease: &Lease,
+    app: &AppRow,
+    sequence: i64,
+    again: Again,
+    once: &Once,
+    reply: Reply,
+) -> Result<Reply, Failure> {
+    let gone = || Failure::refused("failed to queue version for deployment");
+    let app = shared.store.app_by_id(&app.id).await?.ok_or_else(gone)?;
+    let rows = shared.store.versions(&app.id, Page { size: None, number: 0 }).await?;
+    let row = rows.iter().find(|row| row.sequence == sequence).ok_or_else(|| {
+        Failure::new(StatusCode::NOT_FOUND, format!("version for sequence {sequence} not found"))
+    })?;
+    if row.status == PENDING_CONFIG {
+        return Err(Failure::bad_request(format!(
+            "not deploying version {sequence} because it's {}",
+            row.status
+        )));
+    }
+    let is_current = app.current_sequence == Some(sequence);
+    let is_on_its_way = row.status == DEPLOYING;
+    if is_current && (is_on_its_way || (again == Again::No && row.status == DEPLOYED)) {
+        return Ok(reply);
+    }
+    Shown::of(shared, &app, &rows).gate.check(row).map_err(|cause| {
+        let text = match &cause {
+            NotDeployable::StrictPreflight => {
+                "Unable to deploy as preflight check's strict analyzer has failed".to_owned()
+            }
+            other => other.to_string(),
+        };
+        Failure::refused(text).cause(cause.to_string()).with("status", &"")
+    })?;
+    let mut tx = shared.store.begin().await?;
+    check_fence(&mut tx, &lease.fence).await?;
+    queue_deploy(&mut tx, &app.id, sequence).await?;
+    once.record(&mut tx, reply.status, &reply.body).await?;
+    faults::point("version-before-commit");
+    Store::commit(tx).await?;
+    faults::point("version-after-commit");
+    shared.deploy_bell.notify_one();
+    Ok(reply)
+}

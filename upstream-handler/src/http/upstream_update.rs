@@ -1,0 +1,240 @@
+//! `POST /api/v1/app/{slug}/upstream/update` (`h/update.go:381-515`).
+//!
+//! JSON fetches the release from the vendor; `multipart/form-data` brings it along. The original
+//! answers a failed upload in plain text or with nothing; here every answer is JSON.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kinds::airgap::Airgap;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use wire::SuccessReply;
+
+use super::once::{Once, Slot, digest};
+use super::reply::{Failure, Reply};
+use super::upload::{self, Received, Receiver, Take};
+use super::{apps, body};
+use crate::context::{LeaseError, Shared};
+use crate::release::Preflights;
+use crate::store::apps::AppRow;
+use crate::update::{
+    Bundle, Options, Outcome, UpdateError, Wanted, admit, from_bundle, from_vendor,
+};
+use crate::versions::{AIRGAP_UPDATE, UPSTREAM_UPDATE};
+
+/// The part with the bundle's metadata.
+pub(crate) const AIRGAP_YAML: &str = airgap::AIRGAP_YAML;
+/// The part with the release.
+pub(crate) const APP_ARCHIVE: &str = airgap::APP_ARCHIVE;
+
+/// What an update may consist of.
+const PARTS: &[(&str, Take)] = &[(AIRGAP_YAML, Take::Text), (APP_ARCHIVE, Take::File)];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Asked {
+    channel_id: String,
+    channel_sequence: String,
+    skip_preflights: String,
+}
+
+impl Asked {
+    fn preflights(&self) -> Preflights {
+        if lenient_bool(&self.skip_preflights) { Preflights::Skip } else { Preflights::Run }
+    }
+}
+
+/// A flag in a query, as Go's `ParseBool`; anything else is false, as in the original.
+pub(crate) fn lenient_bool(text: &str) -> bool {
+    matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
+}
+
+pub(crate) async fn post(
+    State(shared): State<Shared>,
+    Path(slug): Path<String>,
+    Query(asked): Query<Asked>,
+    request: Request,
+) -> Response {
+    let is_upload = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.trim_start().starts_with("multipart/form-data"));
+    let app = match apps::find(&shared, &slug).await {
+        Ok(Some(app)) => app,
+        Ok(None) => {
+            let text = format!("failed to get app for slug {slug}");
+            return upload::refuse(request.into_body(), Failure::unknown_app(&text, &slug));
+        }
+        Err(failure) => return upload::refuse(request.into_body(), failure),
+    };
+    if is_upload {
+        take(&shared, app, &asked, request, &json!({})).await
+    } else {
+        match fetch(&shared, app, &asked, request).await {
+            Ok(response) => response,
+            Err(failure) => failure.into_response(),
+        }
+    }
+}
+
+async fn fetch(
+    shared: &Shared,
+    app: AppRow,
+    asked: &Asked,
+    request: Request,
+) -> Result<Response, Failure> {
+    let slot = Slot::take(shared, request.headers()).await?;
+    let mut digest = digest(request.method(), request.uri());
+    let bytes = body::read(request.into_body()).await?;
+    digest.update(&bytes);
+    let digest = hex::encode(digest.finalize());
+    let wanted = Wanted {
+        channel_id: if asked.channel_id.is_empty() {
+            app.selected_channel_id.clone()
+        } else {
+            asked.channel_id.clone()
+        },
+        channel_sequence: asked.channel_sequence.parse().map_err(|_| {
+            Failure::bad_request("failed to parse channelSequence")
+                .cause(format!("`{}` is not a whole number", asked.channel_sequence))
+        })?,
+    };
+    let preflights = asked.preflights();
+    let act = |once: Arc<Once>| {
+        let shared = Arc::clone(shared);
+        async move {
+            let options =
+                Options { source: UPSTREAM_UPDATE, preflights, values: None, deploy: false };
+            from_vendor(&shared, &app, &wanted, options, &once, |outcome| {
+                let reply = SuccessReply { success: true, error: None };
+                with_sequence(Reply::ok(&reply), outcome)
+            })
+            .await
+            .map_err(|error| refuse("failed to download upstream update", error))
+        }
+    };
+    Ok(slot.run(shared, digest, act).await)
+}
+
+/// Takes a bundle's parts, `success` being the body of a good answer.
+pub(crate) async fn take(
+    shared: &Shared,
+    app: AppRow,
+    asked: &Asked,
+    request: Request,
+    success: &serde_json::Value,
+) -> Response {
+    let slot = match Slot::take(shared, request.headers()).await {
+        Ok(slot) => slot,
+        Err(failure) => return upload::refuse(request.into_body(), failure),
+    };
+    let digest = digest(request.method(), request.uri());
+    let (parts, body) = request.into_parts();
+    if !app.is_airgap {
+        let text = "Cannot update an online install using an airgap bundle";
+        return upload::refuse(body, Failure::bad_request(text));
+    }
+    let mut receiver = match Receiver::new(shared, &parts.headers, body, PARTS) {
+        Ok(receiver) => receiver,
+        Err((failure, body)) => return upload::refuse(body, failure),
+    };
+    let received = match receive(shared, &app, &mut receiver).await {
+        Ok(received) => received,
+        Err(failure) => return receiver.refuse(failure),
+    };
+    let (bundle, digest) = match bundle(received, digest) {
+        Ok(bundle) => bundle,
+        Err(failure) => return receiver.refuse(failure),
+    };
+    let (success, preflights) = (success.clone(), asked.preflights());
+    let act = |once: Arc<Once>| {
+        let shared = Arc::clone(shared);
+        async move {
+            let options =
+                Options { source: AIRGAP_UPDATE, preflights, values: None, deploy: false };
+            from_bundle(&shared, &app, bundle, options, &once, |outcome| {
+                with_sequence(Reply { status: StatusCode::OK, body: success.clone() }, outcome)
+            })
+            .await
+            .map_err(|error| refuse("failed to process the airgap bundle", error))
+        }
+    };
+    slot.run(shared, digest, act).await
+}
+
+/// Receives the parts, the release only when `airgap.yaml` lets it in.
+async fn receive(
+    shared: &Shared,
+    app: &AppRow,
+    receiver: &mut Receiver<'_>,
+) -> Result<Received, Failure> {
+    let airgap = airgap_of(receiver.before_file().await?)?;
+    admit(shared, &app.id, &airgap)
+        .await
+        .map_err(|error| refuse("failed to process the airgap bundle", error))?;
+    receiver.rest().await
+}
+
+/// The `airgap.yaml` among the parts; it has to come before the release.
+pub(crate) fn airgap_of(received: &Received) -> Result<Airgap, Failure> {
+    let text = received.text(AIRGAP_YAML)?.ok_or_else(|| {
+        Failure::bad_request(format!("the part `{AIRGAP_YAML}` must come before `{APP_ARCHIVE}`"))
+    })?;
+    Airgap::parse(text).map_err(|error| {
+        Failure::at(StatusCode::BAD_REQUEST, "failed to decode airgap data", &error)
+    })
+}
+
+/// What came, and the digest of the request it came by.
+pub(crate) fn bundle(
+    mut received: Received,
+    mut digest: Sha256,
+) -> Result<(Bundle, String), Failure> {
+    let airgap = airgap_of(&received)?;
+    let stored = received
+        .files
+        .remove(APP_ARCHIVE)
+        .ok_or_else(|| Failure::bad_request(format!("the part `{APP_ARCHIVE}` is missing")))?;
+    if stored.size_bytes == 0 {
+        return Err(Failure::bad_request(format!("the part `{APP_ARCHIVE}` is empty")));
+    }
+    for (name, bytes) in &received.texts {
+        digest.update(name);
+        digest.update(Sha256::digest(bytes));
+    }
+    digest.update(&stored.sha256);
+    let digest = hex::encode(digest.finalize());
+    Ok((Bundle { airgap, app_archive: stored.path, sha256: stored.sha256 }, digest))
+}
+
+/// Adds which version it is about, and whether it is new. Additions of ours.
+fn with_sequence(mut reply: Reply, outcome: Outcome) -> Reply {
+    let (sequence, is_new) = match outcome {
+        Outcome::Made(sequence) => (sequence, true),
+        Outcome::Present(sequence) => (sequence, false),
+    };
+    reply.body["sequence"] = sequence.into();
+    reply.body["created"] = is_new.into();
+    reply
+}
+
+/// The answer for a release that was not brought in: its own reason where it has one, else the
+/// original's `text` and the causes.
+pub(crate) fn refuse(text: &str, error: UpdateError) -> Failure {
+    match error {
+        UpdateError::Lease(LeaseError::Busy { .. }) => {
+            Failure::new(StatusCode::CONFLICT, error.to_string()).retry_after(5)
+        }
+        error if error.is_reason() => {
+            let mut causes = super::reply::chain(&error);
+            let text = causes.remove(0);
+            causes.into_iter().fold(Failure::refused(text), Failure::cause)
+        }
+        error => Failure::because(text, &error),
+    }
+}

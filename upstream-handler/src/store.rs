@@ -1,0 +1,165 @@
+//! The database: what exists, and nothing that can be derived.
+//!
+//! One connection writes, a few read. Every write happens in a transaction begun with
+//! `BEGIN IMMEDIATE`, synchronous to the disk, and takes its sequence numbers from inside it.
+//! Files never follow from rows: an archive is in place before the row that names it exists.
+//!
+//! Deliberately absent: rules. What may happen is decided before a transaction is opened.
+
+pub(crate) mod apps;
+pub(crate) mod idempotency;
+pub(crate) mod leases;
+pub(crate) mod outputs;
+pub(crate) mod sessions;
+pub(crate) mod tasks;
+pub(crate) mod versions;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use thiserror::Error;
+
+/// An open write transaction; dropped without commit it changes nothing.
+pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Sqlite>;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Why the database did not do what was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database file could not be opened or brought to this program's schema.
+    #[error("could not open the database {path}")]
+    Open {
+        /// The file.
+        path: String,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The file has a schema this program does not know.
+    #[error("the schema of the database {path} is not this program's")]
+    Migrate {
+        /// The file.
+        path: String,
+        /// The cause.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A statement failed.
+    #[error("the database did not {what}")]
+    Query {
+        /// What it should have done.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Another holder has taken the lease of an application over.
+    #[error("the change lost its lease on application {app_id} and was not made")]
+    LeaseLost {
+        /// The application.
+        app_id: String,
+    },
+    /// A stored text is not what this program writes there.
+    #[error("the database holds an unreadable {what}")]
+    Unreadable {
+        /// What it should be.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Turns a driver's error into one that says what was attempted.
+pub(crate) fn failed(what: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::Query { what, source }
+}
+
+/// Handles to the database.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    writer: SqlitePool,
+    reader: SqlitePool,
+}
+
+impl Store {
+    /// Opens (and makes, and migrates) the database in `folder`.
+    pub(crate) async fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join("kotsadm.db");
+        let shown = path.display().to_string();
+        let open = |source| StoreError::Open { path: shown.clone(), source };
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(60))
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(open)?;
+        MIGRATIONS
+            .run(&writer)
+            .await
+            .map_err(|source| StoreError::Migrate { path: shown.clone(), source })?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(3)
+            .acquire_timeout(Duration::from_secs(30))
+            .test_before_acquire(false)
+            .connect_lazy_with(options.read_only(true).create_if_missing(false));
+        Ok(Self { writer, reader })
+    }
+
+    /// Begins a write.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed("begin a write"))
+    }
+
+    /// Makes a write's changes durable.
+    pub(crate) async fn commit(tx: Tx) -> Result<(), StoreError> {
+        tx.commit().await.map_err(failed("commit a write"))
+    }
+
+    /// The pool reads go through.
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    /// Reads and writes for real: a write transaction that changes a row and is thrown away.
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT count(*) FROM app")
+            .execute(&self.reader)
+            .await
+            .map_err(failed("answer a read"))?;
+        let mut tx = self.begin().await?;
+        sqlx::query("INSERT INTO session (id, issued_ms, expires_ms) VALUES ('probe', 0, 0)")
+            .execute(&mut *tx)
+            .await
+            .map_err(failed("take a write"))?;
+        tx.rollback().await.map_err(failed("take a write"))
+    }
+
+    /// Closes both pools.
+    pub(crate) async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// The time as the database keeps it.
+pub(crate) fn now_text() -> String {
+    let now = jiff::Timestamp::now();
+    format!("{now:.6}")
+}
+
+/// The time in milliseconds.
+pub(crate) fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

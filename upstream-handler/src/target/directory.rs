@@ -1,0 +1,203 @@
+//! A folder as a target: what a GitOps repository wants.
+//!
+//! ```text
+//! PATH/<sequence>/…                the rendered manifests
+//! PATH/<sequence>/helm/<release>/  each chart as packed, with its rendered values.yaml
+//! PATH/current                     link to the deployed sequence, swapped atomically
+//! PATH/.kotsadm/app                the application this folder belongs to
+//! PATH/.kotsadm/<sequence>         digest of what PATH/<sequence> holds
+//! PATH/.kotsadm/tmp-…              unfinished work
+//! ```
+//!
+//! A reader that follows `current` sees one whole version or another, never a mixture. Older
+//! sequences stay.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::{Carried, Deployment, Target, TargetError, observe};
+use crate::faults;
+use crate::release::{DOWNSTREAM, HELM, RENDERED};
+
+/// Our own folder below the target.
+const OWN: &str = ".kotsadm";
+/// The link to what is deployed.
+const CURRENT: &str = "current";
+
+/// A folder as a target.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    /// Makes the folder when there is none and removes unfinished work.
+    pub(crate) fn open(path: &Path) -> Result<Self, TargetError> {
+        let own = path.join(OWN);
+        fs::create_dir_all(&own).map_err(|error| file("make", &own, error))?;
+        let path = fs::canonicalize(path).map_err(|error| file("find", path, error))?;
+        let own = path.join(OWN);
+        for entry in fs::read_dir(&own).map_err(|error| file("read", &own, error))? {
+            let entry = entry.map_err(|error| file("read", &own, error))?;
+            if entry.file_name().to_string_lossy().starts_with("tmp-") {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(Self { path })
+    }
+
+    fn own(&self, name: &str) -> PathBuf {
+        self.path.join(OWN).join(name)
+    }
+
+    /// Claims the folder for the application, or finds it claimed by another.
+    fn claim(&self, app_slug: &str) -> Result<(), TargetError> {
+        let claim = self.own("app");
+        match fs::read_to_string(&claim) {
+            Ok(found) if found == app_slug => Ok(()),
+            Ok(found) => Err(TargetError::OtherApp {
+                target: self.describe(),
+                found,
+                wanted: app_slug.to_owned(),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.replace_file(&claim, app_slug.as_bytes())
+            }
+            Err(error) => Err(file("read", &claim, error)),
+        }
+    }
+
+    /// Writes a small file whole or not at all.
+    fn replace_file(&self, path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
+        let temp = self.own(&format!("tmp-{}", uuid::Uuid::new_v4().simple()));
+        let write = || -> io::Result<()> {
+            fs::write(&temp, bytes)?;
+            File::open(&temp)?.sync_all()?;
+            fs::rename(&temp, path)?;
+            File::open(self.path.join(OWN))?.sync_all()
+        };
+        write().map_err(|error| file("write", path, error))
+    }
+
+    /// Brings `PATH/<sequence>` into place.
+    fn place(&self, deployment: &Deployment<'_>) -> Result<(), TargetError> {
+        let place = self.path.join(deployment.sequence.to_string());
+        let mark = self.own(&deployment.sequence.to_string());
+        let is_there = place.is_dir()
+            && fs::read_to_string(&mark).is_ok_and(|digest| digest == deployment.digest);
+        if is_there {
+            return Ok(());
+        }
+        let temp = self.own(&format!("tmp-{}", uuid::Uuid::new_v4().simple()));
+        let rendered = deployment.tree.join(RENDERED).join(DOWNSTREAM);
+        let helm = deployment.tree.join(HELM);
+        fs::create_dir(&temp).map_err(|error| file("make", &temp, error))?;
+        if rendered.is_dir() {
+            copy_tree(&rendered, &temp)?;
+        }
+        if helm.is_dir() {
+            let to = temp.join(HELM);
+            fs::create_dir_all(&to).map_err(|error| file("make", &to, error))?;
+            copy_tree(&helm, &to)?;
+        }
+        sync(&temp)?;
+        faults::point("target-temp-written");
+        if place.exists() {
+            // Swapped, not removed first: `current` may point here.
+            rustix::fs::renameat_with(
+                rustix::fs::CWD,
+                &temp,
+                rustix::fs::CWD,
+                &place,
+                rustix::fs::RenameFlags::EXCHANGE,
+            )
+            .map_err(|error| file("put in place", &place, error.into()))?;
+            remove(&temp)?;
+        } else {
+            fs::rename(&temp, &place).map_err(|error| file("put in place", &place, error))?;
+        }
+        sync(&self.path)?;
+        faults::point("target-renamed");
+        self.replace_file(&mark, deployment.digest.as_bytes())
+    }
+
+    /// Swaps `current` to the sequence.
+    fn link(&self, sequence: i64) -> Result<(), TargetError> {
+        let current = self.path.join(CURRENT);
+        let wanted = sequence.to_string();
+        if fs::read_link(&current).is_ok_and(|found| found == Path::new(&wanted)) {
+            return Ok(());
+        }
+        let temp = self.own(&format!("tmp-{}", uuid::Uuid::new_v4().simple()));
+        // The link is made elsewhere and moved, so its text is for where it ends up.
+        symlink(&wanted, &temp).map_err(|error| file("make the link", &temp, error))?;
+        fs::rename(&temp, &current).map_err(|error| file("swap the link", &current, error))?;
+        sync(&self.path)?;
+        faults::point("target-link-swapped");
+        Ok(())
+    }
+}
+
+impl Target for Directory {
+    fn deploy(&self, deployment: &Deployment<'_>) -> Result<Carried, TargetError> {
+        self.claim(deployment.app_slug)?;
+        self.place(deployment)?;
+        self.link(deployment.sequence)?;
+        let place = self.path.join(CURRENT);
+        let objects = observe::objects(&place, deployment.namespace)?;
+        Ok(Carried {
+            said: format!(
+                "{} objects are in place in {}/{}",
+                objects.len(),
+                self.path.display(),
+                deployment.sequence
+            ),
+            resources: observe::observe(
+                deployment.status_informers,
+                &objects,
+                deployment.namespace,
+            ),
+        })
+    }
+
+    fn describe(&self) -> String {
+        format!("dir:{}", self.path.display())
+    }
+}
+
+fn file(what: &'static str, path: &Path, source: io::Error) -> TargetError {
+    TargetError::File { what, path: path.display().to_string(), source }
+}
+
+fn sync(folder: &Path) -> Result<(), TargetError> {
+    File::open(folder).and_then(|open| open.sync_all()).map_err(|error| file("sync", folder, error))
+}
+
+fn remove(path: &Path) -> Result<(), TargetError> {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    let removed = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(|error| file("remove", path, error))
+}
+
+/// Copies regular files and folders, each synced; anything else in a tree is not ours.
+fn copy_tree(from: &Path, to: &Path) -> Result<(), TargetError> {
+    for entry in fs::read_dir(from).map_err(|error| file("read", from, error))? {
+        let entry = entry.map_err(|error| file("read", from, error))?;
+        let (source, place) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(|error| file("read", &source, error))?;
+        if kind.is_dir() {
+            if !place.is_dir() {
+                fs::create_dir(&place).map_err(|error| file("make", &place, error))?;
+            }
+            copy_tree(&source, &place)?;
+            sync(&place)?;
+        } else if kind.is_file() {
+            fs::copy(&source, &place)
+                .and_then(|_| File::open(&place)?.sync_all())
+                .map_err(|error| file("write", &place, error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,383 @@
+//! Makes versions: from a release that is in the archives, a licence and values, to a row.
+//!
+//! ```text
+//! extract the release ─► release::build ─► pack the tree ─► archives ─► one transaction
+//! ```
+//!
+//! Everything before the transaction leaves at most files that nobody names.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use airgap::write::{BundleWriter, WriteError};
+use kinds::application::Application;
+use kinds::config::{ConfigValues, Generated};
+use kinds::installation::Installation;
+use kinds::license::VerifiedLicense;
+use kinds::release::{IncompatibleKots, Purpose, kots_version_gate};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::archives::{ArchiveError, Archives};
+use crate::config;
+use crate::context::{Context, Shared};
+use crate::faults;
+use crate::http::once::Once;
+use crate::http::reply::Reply;
+use crate::release::{
+    self, Built, Facts, Input, KotsVersions, Preflights, ReleaseError, UPSTREAM, USERDATA, Version,
+};
+use crate::store::apps::{AppRow, StoredLicense, put_installed, put_license};
+use crate::store::leases::Fence;
+use crate::store::tasks::{TaskEnd, end_task, update_download};
+use crate::store::versions::{
+    NewVersion, PENDING, PENDING_PREFLIGHT, StoredFacts, VersionContent, insert_version,
+    queue_deploy,
+};
+use crate::store::{Store, StoreError};
+
+/// The KOTS whose behaviour this server has, for what releases ask for.
+const KOTS_VERSION: &str = "1.128.0";
+
+/// Source of the first version of an online installation.
+pub(crate) const ONLINE_INSTALL: &str = "Online Install";
+/// Source of the first version of an air-gapped installation.
+pub(crate) const AIRGAP_INSTALL: &str = "Airgap Install";
+/// Source of a version that was fetched from the vendor.
+pub(crate) const UPSTREAM_UPDATE: &str = "Upstream Update";
+/// Source of a version that came in a bundle.
+pub(crate) const AIRGAP_UPDATE: &str = "Airgap Update";
+/// Source of a version made of another licence.
+pub(crate) const LICENSE_CHANGE: &str = "License Change";
+/// Source of a version made of other values.
+pub(crate) const CONFIG_CHANGE: &str = "Config Change";
+
+/// What templates made up for an earlier version; nothing when it cannot be read any more.
+pub(crate) fn generated(shared: &Context, content: &VersionContent) -> Generated {
+    shared
+        .cipher
+        .decrypt(&content.generated)
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
+}
+
+/// What a version is made of.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    pub app: AppRow,
+    pub source: &'static str,
+    pub license: VerifiedLicense,
+    pub installation: Installation,
+    /// Stored values: passwords are cipher text or plain text that is to be encrypted.
+    pub values: ConfigValues,
+    /// What templates of the Config made up before.
+    pub generated: Generated,
+    /// Digest of the document the values came from; kept from version to version.
+    pub config_values_sha256: Option<String>,
+    pub release: Release,
+    pub preflights: Preflights,
+}
+
+/// Where the vendor's files are.
+#[derive(Debug)]
+pub(crate) enum Release {
+    /// In the archives: another version has them.
+    Kept(String),
+    /// In a temporary file, with its digest. It is kept once the version was built.
+    New(tempfile::TempPath, String),
+}
+
+/// A version whose archives are in place.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub new: NewVersion,
+    pub built: Built,
+}
+
+/// Why a version was not made.
+#[derive(Debug, Error)]
+pub(crate) enum MakeError {
+    /// The release's archive is damaged or not of the allowed shape.
+    #[error("failed to extract app files")]
+    Extract(#[source] airgap::release::ReleaseError),
+    /// It asks for another kotsadm.
+    #[error(transparent)]
+    Kots(#[from] IncompatibleKots),
+    /// The release cannot be rendered.
+    #[error("failed to render the release")]
+    Build(#[source] ReleaseError),
+    /// The tree cannot be packed.
+    #[error("failed to pack the version")]
+    Pack(#[source] WriteError),
+    /// A file of the work folder cannot be read or written.
+    #[error("failed to {what} {path}")]
+    File {
+        /// What was attempted.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The archives cannot be written.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// What was stored cannot be read back.
+    #[error("failed to encode what the version was built from")]
+    Encode(#[from] serde_json::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The building thread died.
+    #[error("building the version ended in a bug of this server")]
+    Bug,
+}
+
+fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> MakeError {
+    let path = path.to_owned();
+    move |source| MakeError::File { what, path, source }
+}
+
+/// Builds a version and brings its archive into place. Nobody names it yet.
+pub(crate) async fn make(shared: &Shared, recipe: Recipe) -> Result<Made, MakeError> {
+    let newest = shared.store.newest_version(&recipe.app.id).await?;
+    let sequence = newest.map_or(0, |row| row.sequence + 1);
+    let shared = Arc::clone(shared);
+    tokio::task::spawn_blocking(move || build(&shared, recipe, sequence))
+        .await
+        .unwrap_or(Err(MakeError::Bug))
+}
+
+fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeError> {
+    let work = shared.archives.work_folder()?;
+    let tree = work.path().join("tree");
+    let upstream = tree.join(UPSTREAM);
+    fs::create_dir(&tree).map_err(file("make", &tree))?;
+    let archive = match &recipe.release {
+        Release::Kept(sha256) => shared.archives.path(sha256),
+        Release::New(path, _) => path.to_path_buf(),
+    };
+    let source = File::open(&archive).map_err(file("open", &archive))?;
+    airgap::release::extract_to(source, &upstream, &airgap::limits::Limits::default())
+        .map_err(MakeError::Extract)?;
+    let wanted = release::kots_versions(&tree).map_err(MakeError::Build)?;
+    check_kots(&wanted, recipe.source)?;
+    let built = release::build(
+        &tree,
+        &Input {
+            app_slug: &recipe.app.slug,
+            namespace: &recipe.app.namespace,
+            is_airgap: recipe.app.is_airgap,
+            sequence,
+            license: &recipe.license,
+            installation: &recipe.installation,
+            values: &recipe.values,
+            generated: &recipe.generated,
+            cipher: &shared.cipher,
+            preflights: recipe.preflights,
+            now: jiff::Timestamp::now(),
+        },
+    )
+    .map_err(MakeError::Build)?;
+    let version = Version::open(&tree).map_err(MakeError::Build)?;
+    let release_sha256 = match recipe.release {
+        Release::Kept(sha256) => sha256,
+        Release::New(path, sha256) => {
+            shared.archives.keep(path, &sha256)?;
+            sha256
+        }
+    };
+    let tree_sha256 = keep_tree(&shared.archives, &tree)?;
+    let installation = &recipe.installation;
+    let new = NewVersion {
+        sequence,
+        source: recipe.source,
+        status: built.status.as_str(),
+        channel_id: installation.channel_id.clone(),
+        channel_name: installation.channel_name.clone(),
+        update_cursor: installation.update_cursor.clone(),
+        version_label: installation.version_label.clone(),
+        is_required: installation.is_required,
+        release_notes: installation.release_notes.clone(),
+        released_at: installation.released_at.clone(),
+        release_sha256,
+        tree_sha256,
+        config_values_sha256: recipe.config_values_sha256,
+        facts: stored(&built.facts),
+        yaml_errors: built.yaml_errors.clone(),
+        preflight_skipped: recipe.preflights == Preflights::Skip,
+        content: VersionContent {
+            license: recipe.license.raw,
+            installation: serde_json::to_string(installation)?,
+            config: version.config.as_ref().map(serde_json::to_string).transpose()?,
+            config_screen: built
+                .config
+                .as_ref()
+                .map(|it| serde_json::to_string(&config::screen(&it.config, &built.values)))
+                .transpose()?,
+            config_values: serde_json::to_string(&built.values)?,
+            generated: shared.cipher.encrypt(&serde_json::to_string(&built.generated)?),
+        },
+    };
+    Ok(Made { new, built })
+}
+
+/// Refuses a release that asks for another kotsadm, before its templates fail for that reason.
+fn check_kots(wanted: &KotsVersions, source: &str) -> Result<(), IncompatibleKots> {
+    let purpose = match source {
+        ONLINE_INSTALL | AIRGAP_INSTALL => Purpose::Install,
+        _ => Purpose::Update,
+    };
+    let application = Application {
+        min_kots_version: wanted.min.clone(),
+        target_kots_version: wanted.target.clone(),
+        ..Application::default()
+    };
+    kots_version_gate(&application, KOTS_VERSION, purpose)
+}
+
+fn stored(facts: &Facts) -> StoredFacts {
+    StoredFacts {
+        title: facts.title.clone(),
+        icon: facts.icon.clone(),
+        allow_rollback: facts.allow_rollback,
+        min_kots_version: facts.min_kots_version.clone(),
+        target_kots_version: facts.target_kots_version.clone(),
+        status_informers: facts.status_informers.clone(),
+        has_config: facts.has_config,
+        has_preflight: facts.has_preflight,
+        has_strict_preflight: facts.has_strict_preflight,
+        has_backup: facts.has_backup,
+        has_identity: facts.has_identity,
+    }
+}
+
+/// Whether a version may be deployed as far as it alone is concerned: its config is complete and no
+/// strict preflight waits.
+pub(crate) fn is_ready(made: &Made) -> bool {
+    made.new.status == PENDING
+        || (made.new.status == PENDING_PREFLIGHT && !made.new.facts.has_strict_preflight)
+}
+
+/// What one transaction does besides making the version exist.
+pub(crate) struct Effects<'a> {
+    /// The licence that becomes the application's.
+    pub license: Option<StoredLicense>,
+    /// The channel the application follows from now on.
+    pub channel_id: &'a str,
+    /// Whether the version is queued for the target.
+    pub deploy: bool,
+    /// The answer that is stored with the effect.
+    pub reply: &'a Reply,
+    pub once: &'a Once,
+}
+
+/// Makes the version exist, with everything that belongs to it, or nothing of it.
+pub(crate) async fn commit(
+    shared: &Context,
+    fence: &Fence,
+    made: &Made,
+    effects: Effects<'_>,
+) -> Result<(), StoreError> {
+    let mut tx = shared.store.begin().await?;
+    insert_version(&mut tx, fence, &made.new).await?;
+    if let Some(license) = &effects.license {
+        put_license(&mut tx, &fence.app_id, license, effects.channel_id).await?;
+    }
+    put_installed(&mut tx, &fence.app_id, &made.new.facts.title, effects.channel_id).await?;
+    if effects.deploy {
+        queue_deploy(&mut tx, &fence.app_id, made.new.sequence).await?;
+    }
+    end_task(&mut tx, &update_download(&fence.app_id), TaskEnd::Done).await?;
+    effects.once.record(&mut tx, effects.reply.status, &effects.reply.body).await?;
+    faults::point("version-before-commit");
+    Store::commit(tx).await?;
+    faults::point("version-after-commit");
+    if effects.deploy {
+        shared.deploy_bell.notify_one();
+    }
+    Ok(())
+}
+
+/// Packs everything of a tree but the vendor's own files, which are in the archives already.
+fn keep_tree(archives: &Archives, tree: &Path) -> Result<String, MakeError> {
+    let temp = tempfile::Builder::new()
+        .prefix("tree-")
+        .tempfile_in(archives.temp())
+        .map_err(file("make a file in", archives.temp()))?;
+    let (temp, path) = temp.into_parts();
+    let sink = Hashing { inner: BufWriter::with_capacity(1 << 16, temp), digest: Sha256::new() };
+    // Charts are packed already; the rest is small.
+    let mut writer = BundleWriter::with_level(sink, 1);
+    pack(&mut writer, tree, "")?;
+    let sink = writer.finish().map_err(MakeError::Pack)?;
+    let Hashing { mut inner, digest } = sink;
+    inner.flush().map_err(file("write", &path))?;
+    drop(inner);
+    let sha256 = hex::encode(digest.finalize());
+    archives.keep(path, &sha256)?;
+    Ok(sha256)
+}
+
+/// Adds the files below `folder`, in order of names.
+fn pack<W: Write>(
+    writer: &mut BundleWriter<W>,
+    folder: &Path,
+    below: &str,
+) -> Result<(), MakeError> {
+    let mut entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(file("read", folder))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let own = entry.file_name();
+        let own = own.to_string_lossy();
+        let name = if below.is_empty() { own.into_owned() } else { format!("{below}/{own}") };
+        if below == UPSTREAM && name != format!("{UPSTREAM}/{USERDATA}") {
+            continue;
+        }
+        let meta = entry.metadata().map_err(file("read", &path))?;
+        if meta.is_dir() {
+            pack(writer, &path, &name)?;
+        } else if meta.is_file() {
+            let mut source = File::open(&path).map_err(file("open", &path))?;
+            writer.file(&name, meta.len(), &mut source).map_err(MakeError::Pack)?;
+        }
+    }
+    Ok(())
+}
+
+/// Unpacks a version's tree, without the vendor's files, into `folder`, which must not exist.
+pub(crate) fn unpack_tree(
+    archives: &Archives,
+    sha256: &str,
+    folder: &Path,
+) -> Result<(), MakeError> {
+    let path = archives.path(sha256);
+    let source = File::open(&path).map_err(file("open", &path))?;
+    airgap::release::extract_to(source, folder, &airgap::limits::Limits::default())
+        .map_err(MakeError::Extract)?;
+    Ok(())
+}
+
+/// Counts the digest of what is written.
+struct Hashing<W> {
+    inner: W,
+    digest: Sha256,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.inner.write(bytes)?;
+        self.digest.update(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
