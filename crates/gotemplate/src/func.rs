@@ -27,6 +27,8 @@ pub struct Func {
 pub(crate) enum Callable {
     Body(Body),
     Builtin(Builtin),
+    /// Go refuses the signature, with this message.
+    Refused(Arc<str>),
 }
 
 impl fmt::Debug for Func {
@@ -67,6 +69,15 @@ impl Func {
         self
     }
 
+    pub(crate) fn refused(message: String) -> Self {
+        Self {
+            params: Vec::new(),
+            variadic: None,
+            result_any: false,
+            call: Callable::Refused(message.into()),
+        }
+    }
+
     pub(crate) fn builtin(params: &[Type], variadic: Option<Type>, builtin: Builtin) -> Self {
         Self {
             params: params.to_vec(),
@@ -91,6 +102,7 @@ impl Func {
         match &self.call {
             Callable::Body(body) => body(args),
             Callable::Builtin(_) => Err(FuncError::new("built-in functions need a template")),
+            Callable::Refused(message) => Err(FuncError::new(&**message)),
         }
     }
 }

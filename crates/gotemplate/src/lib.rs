@@ -4,8 +4,6 @@
 //! those of Go, byte for byte. What it deliberately does not do: read anything of the host (no
 //! environment, no name lookups), or run without bounds ([`Limits`]).
 
-#![allow(dead_code, unused_imports, reason = "the functions that use them come next")]
-
 mod builtins;
 mod deep;
 mod error;

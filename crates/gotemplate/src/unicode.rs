@@ -104,3 +104,26 @@ fn single_case(r: char, upper: bool) -> char {
     };
     char::from_u32(mapped).unwrap_or(r)
 }
+
+/// Reports whether `r` is title case (category Lt).
+pub(crate) fn is_title(r: char) -> bool {
+    !r.is_ascii() && class(r"^\p{Lt}$", r)
+}
+
+/// Reports whether `r` is a number (category N).
+pub(crate) fn is_number(r: char) -> bool {
+    if r.is_ascii() {
+        return r.is_ascii_digit();
+    }
+    class(r"^\pN$", r)
+}
+
+/// Reports whether `r` is punctuation (category P).
+pub(crate) fn is_punct(r: char) -> bool {
+    if r.is_ascii() {
+        // Go counts symbols such as `$` and `+` apart.
+        return r.is_ascii_punctuation()
+            && !matches!(r, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~');
+    }
+    class(r"^\pP$", r)
+}

@@ -22,7 +22,10 @@ pub use time::{GoTime, Zone};
 pub(crate) use drop::drain;
 pub(crate) use equal::deep_equal;
 pub(crate) use text::lossy;
-pub(crate) use time::{civil, duration_string, month_name, weekday_name};
+pub(crate) use time::{
+    civil::Civil, duration_string, month_name, parse_duration, parse_time, round_duration,
+    weekday_name,
+};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

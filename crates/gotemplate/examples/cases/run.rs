@@ -16,6 +16,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    fn broken(message: &str) -> Self {
+        let result = Err(format!("the case cannot be read: {message}"));
+        Self { id: String::new(), pass: false, result }
+    }
+
     pub(crate) fn json(&self) -> Json {
         match &self.result {
             Ok(got) => serde_json::json!({"id": self.id, "pass": self.pass, "got": got}),
@@ -37,56 +42,59 @@ impl Runner {
 
     /// Runs the case of one line.
     pub(crate) fn run(&self, line: &str) -> Outcome {
-        let case: Json = match serde_json::from_str(line) {
-            Ok(case) => case,
-            Err(error) => {
-                let result = Err(format!("the case is no JSON: {error}"));
-                return Outcome { id: String::new(), pass: false, result };
-            }
+        let case = match Value::parse_json(line.as_bytes()) {
+            Ok(Value::Map(case)) => case,
+            Ok(_) => return Outcome::broken("the case is no JSON object"),
+            Err(error) => return Outcome::broken(&error),
         };
-        let text = |name: &str| case[name].as_str().unwrap_or_default();
-        let funcs = if text("funcs") == "builtin" { &self.builtin } else { &self.sprig };
-        let data = case.get("data").map_or(Value::Nil, decode);
-        let options = Options::delims(text("left"), text("right"));
-        let result = Template::parse("t", text("template"), &options, funcs)
+        let text = |name: &str| match case.get(name.as_bytes()) {
+            Some(Value::String(text)) => Some(text.to_lossy().into_owned()),
+            _ => None,
+        };
+        let given = |name: &str| text(name).unwrap_or_default();
+        let funcs = if given("funcs") == "builtin" { &self.builtin } else { &self.sprig };
+        let data = case.get(b"data").map_or(Value::Nil, decode);
+        let options = Options::delims(given("left"), given("right"));
+        let result = Template::parse("t", &given("template"), &options, funcs)
             .and_then(|template| template.render(&data, &Limits::default()))
             .map_err(|error| error.to_string());
         let pass = match &result {
-            Ok(got) => case["want"].as_str() == Some(got),
-            Err(error) => case["error"].as_str() == Some(error),
+            Ok(got) => text("want").as_ref() == Some(got),
+            Err(error) => text("error").as_ref() == Some(error),
         };
-        Outcome { id: text("id").to_owned(), pass, result }
+        Outcome { id: given("id"), pass, result }
     }
 }
 
-/// Decodes the data of a case: JSON, with markers for what JSON cannot say.
-fn decode(json: &Json) -> Value {
-    match json {
-        Json::Object(entries) => {
-            if entries.len() == 1
-                && let Some((marker, inner)) = entries.iter().next()
-                && let Some(value) = marked(marker, inner)
+/// Replaces the markers for what JSON cannot say.
+fn decode(value: Value) -> Value {
+    match &value {
+        Value::Map(map) => {
+            let entries = map.entries();
+            if let [(marker, inner)] = &entries[..]
+                && let Some(value) = marked(&marker.to_lossy(), inner)
             {
                 return value;
             }
-            Value::Map(entries.iter().map(|(k, v)| (k.as_str(), decode(v))).collect::<Map>())
+            Value::Map(entries.into_iter().map(|(k, v)| (k, decode(v))).collect::<Map>())
         }
-        // The wrapper makes the list as JSON decoding does, capacity and all.
-        Json::Array(items) => Value::json_list(items.iter().map(decode).collect()),
-        other => Value::from_json(other),
+        Value::List(list) => Value::json_list(list.to_vec().into_iter().map(decode).collect()),
+        _ => value,
     }
 }
 
-fn marked(marker: &str, json: &Json) -> Option<Value> {
-    let number = || json.as_str().map_or_else(|| json.to_string(), ToOwned::to_owned);
-    let strings = |items: &Json| -> Vec<Str> {
-        items.as_array().into_iter().flatten().filter_map(Json::as_str).map(Str::from).collect()
+fn marked(marker: &str, value: &Value) -> Option<Value> {
+    let items = || value.elements().unwrap_or_default();
+    let number = || match value {
+        // Beyond 2^53 the cases write numbers as text.
+        Value::Float64(f) => format!("{f}"),
+        other => other.print(),
     };
     Some(match marker {
         "$int" => Value::Int(number().parse().ok()?),
         "$int64" => Value::Int64(number().parse().ok()?),
         "$uint64" => Value::Uint64(number().parse().ok()?),
-        "$float" => Value::Float64(match json.as_str()? {
+        "$float" => Value::Float64(match value.as_str()? {
             "NaN" => f64::NAN,
             "+Inf" => f64::INFINITY,
             "-Inf" => f64::NEG_INFINITY,
@@ -94,23 +102,24 @@ fn marked(marker: &str, json: &Json) -> Option<Value> {
             other => other.parse().ok()?,
         }),
         "$bytes" => {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(json.as_str()?).ok()?;
+            let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_bytes()?).ok()?;
             Value::Bytes(bytes.into())
         }
-        "$strings" => Value::Strings(Strings::from(strings(json))),
-        "$ints" => Value::Ints(json.as_array()?.iter().filter_map(Json::as_i64).collect()),
+        "$strings" => Value::Strings(Strings::from(items().iter().map(string).collect::<Vec<_>>())),
+        "$ints" => Value::Ints(items().iter().filter_map(|v| v.print().parse().ok()).collect()),
         "$stringmap" => Value::StringMap(Arc::new(
-            json.as_object()?
-                .iter()
-                .map(|(k, v)| (Str::from(k), Str::from(v.as_str().unwrap_or_default())))
-                .collect(),
+            value.entries()?.iter().map(|(k, v)| (k.clone(), string(v))).collect(),
         )),
-        "$time" => {
-            let at: jiff::Timestamp = json.as_str()?.parse().ok()?;
-            Value::Time(GoTime::from_timestamp(at))
-        }
-        "$nil" if json.as_str() == Some("map") => Value::Map(Map::nil()),
+        "$time" => Value::Time(GoTime::from_timestamp(value.as_str()?.parse().ok()?)),
+        "$nil" if value.as_str() == Some("map") => Value::Map(Map::nil()),
         "$nil" => Value::List(List::nil()),
         _ => return None,
     })
+}
+
+fn string(value: &Value) -> Str {
+    match value {
+        Value::String(text) => text.clone(),
+        _ => Str::default(),
+    }
 }

@@ -53,13 +53,16 @@ impl<'a> State<'a> {
             return self
                 .error(format!("wrong number of args for {name}: want {n_fixed} got {n_in}"));
         }
+        if let Callable::Refused(message) = &func.call {
+            return self.error(message);
+        }
         if let Callable::Builtin(builtin @ (Builtin::And | Builtin::Or)) = func.call {
             return self.eval_and_or(dot, builtin == Builtin::Or, args, last);
         }
         let type_of = |i: usize| func.params.get(i).or(func.variadic.as_ref());
-        let mut argv = Vec::with_capacity(n_in);
+        let mut values_in = Vec::with_capacity(n_in);
         for (i, arg) in args.iter().enumerate() {
-            argv.push(self.eval_arg(dot, type_of(i), *arg)?);
+            values_in.push(self.eval_arg(dot, type_of(i), *arg)?);
         }
         let mut callee = String::new();
         if matches!(func.call, Callable::Builtin(Builtin::Call)) {
@@ -69,9 +72,9 @@ impl<'a> State<'a> {
             };
         }
         if !last.is_missing() {
-            argv.push(self.validate_type(last, type_of(args.len()))?);
+            values_in.push(self.validate_type(last, type_of(args.len()))?);
         }
-        self.invoke(func, node, name, argv, &callee)
+        self.invoke(func, node, name, values_in, &callee)
     }
 
     fn invoke(
@@ -79,15 +82,16 @@ impl<'a> State<'a> {
         func: &Func,
         node: Id,
         name: &str,
-        argv: Vec<Rv>,
+        values_in: Vec<Rv>,
         callee: &str,
     ) -> Exec<Rv> {
-        let sizes: usize = argv.iter().map(size).sum();
+        let sizes: usize = values_in.iter().map(size).sum();
         self.check_size(sizes)?;
         let result = match &func.call {
-            Callable::Builtin(builtin) => builtin.call(argv, callee),
+            Callable::Builtin(builtin) => builtin.call(values_in, callee),
+            Callable::Refused(message) => Err(crate::error::FuncError::new(&**message)),
             Callable::Body(body) => {
-                let values: Vec<Value> = argv.into_iter().map(Rv::into_value).collect();
+                let values: Vec<Value> = values_in.into_iter().map(Rv::into_value).collect();
                 body(&values).map(|value| match value {
                     value if func.result_any => Rv::Iface(value),
                     value => Rv::of(value),

@@ -129,7 +129,7 @@ fn format_x(f: f64, format: u8, precision: Option<usize>, out: &mut String) {
     if mantissa == 0 {
         exponent = 0;
     } else {
-        exponent += 60;
+        exponent += 52;
         mantissa <<= 8;
         while mantissa & 1 << 60 == 0 {
             mantissa <<= 1;

@@ -88,6 +88,17 @@ impl Value {
         Self::List(List::grown(items))
     }
 
+    /// Decodes a JSON text as Go's `encoding/json` does, numbers included, which `serde_json` rounds.
+    ///
+    /// # Errors
+    /// The text of Go's error.
+    pub fn parse_json(text: &[u8]) -> Result<Self, String> {
+        match crate::sprig::decode_json(text) {
+            (value, None) => Ok(value),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
     /// Returns what Go's `encoding/json` decodes into an `interface {}`: every number is a float64.
     ///
     /// Recurses as deep as the value is nested; `serde_json` refuses more than 128 levels.

@@ -25,18 +25,20 @@ pub(crate) fn deep_equal(a: &Value, b: &Value) -> bool {
             #[expect(clippy::float_cmp, reason = "Go compares floats with ==")]
             (Value::Float64(a), Value::Float64(b)) => a == b,
             #[expect(clippy::float_cmp, reason = "Go compares floats with ==")]
-            (Value::Complex(a, c), Value::Complex(b, d)) => a == b && c == d,
+            (Value::Complex(a, im), Value::Complex(b, im_b)) => a == b && im == im_b,
             (Value::String(a), Value::String(b)) => a == b,
             (Value::Bytes(a), Value::Bytes(b)) => a == b,
             (Value::Ints(a), Value::Ints(b)) => a == b,
             (Value::StringMap(a), Value::StringMap(b)) => a == b,
             (Value::Time(a), Value::Time(b)) => a == b,
-            (Value::Named(k, a), Value::Named(l, b)) => k == l && a == b,
+            (Value::Named(kind, a), Value::Named(kind_b, b)) => kind == kind_b && a == b,
             (Value::Strings(a), Value::Strings(b)) => {
                 a.is_nil() == b.is_nil() && a.to_vec() == b.to_vec()
             }
             (Value::List(x), Value::List(y)) => push_lists(x, y, &mut work),
-            (Value::Typed(t, x), Value::Typed(u, y)) => t == u && push_lists(x, y, &mut work),
+            (Value::Typed(one, x), Value::Typed(other, y)) => {
+                one == other && push_lists(x, y, &mut work)
+            }
             (Value::Map(x), Value::Map(y)) => {
                 if x.is_nil() != y.is_nil() || x.len() != y.len() {
                     false

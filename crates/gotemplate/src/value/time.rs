@@ -3,9 +3,13 @@
 pub(crate) mod civil;
 mod duration;
 mod layout;
+mod parse;
 
-pub(crate) use duration::{duration_string, month_name, weekday_name};
+pub(crate) use duration::{
+    duration_string, month_name, parse_duration, round_duration, weekday_name,
+};
 pub(crate) use layout::{Std, next_std};
+pub(crate) use parse::parse as parse_time;
 
 use std::sync::Arc;
 
@@ -58,18 +62,12 @@ impl Zone {
         }
     }
 
-    /// Returns the offset of the given abbreviation, where the zone knows it.
-    pub(crate) fn offset_of(&self, abbreviation: &str, unix: i64) -> Option<i32> {
+    /// Reports whether summer time is in force.
+    pub(crate) fn is_summer_time(&self, unix: i64) -> bool {
         match self {
-            Self::Utc => None,
-            Self::Fixed(name, offset) => (**name == *abbreviation).then_some(*offset),
-            Self::Named(_) => {
-                // Both offsets of a year with summer time are within half a year of the date.
-                [0, 182 * 86_400, -182 * 86_400].iter().find_map(|days| {
-                    let (name, offset) = self.at(unix + days);
-                    (name == abbreviation).then_some(offset)
-                })
-            }
+            Self::Named(tz) => jiff::Timestamp::from_second(unix)
+                .is_ok_and(|at| tz.to_offset_info(at).dst().is_dst()),
+            _ => false,
         }
     }
 }
@@ -145,6 +143,11 @@ impl GoTime {
         let seconds = i128::from(self.unix) - i128::from(other.unix);
         let nanos = seconds * 1_000_000_000 + i128::from(self.nanos) - i128::from(other.nanos);
         i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+    }
+
+    /// Returns the nanoseconds since Go's zero time.
+    pub(crate) fn nanos_since_zero(&self) -> i128 {
+        (i128::from(self.unix) - i128::from(ZERO_UNIX)) * 1_000_000_000 + i128::from(self.nanos)
     }
 
     /// Returns `(year, month, day, hour, minute, second)` in the zone.
