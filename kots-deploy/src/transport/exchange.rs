@@ -59,7 +59,11 @@ async fn exchange_with<IO>(
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    request.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    // An upgrade has its own `Connection` header.
+    if !request.headers().contains_key(http::header::UPGRADE) {
+        let close = http::HeaderValue::from_static("close");
+        request.headers_mut().insert(http::header::CONNECTION, close);
+    }
 
     let trace = Arc::new(Trace::default());
     let io = TokioIo::new(Patient::new(io, Arc::clone(&trace), after_write_failure));

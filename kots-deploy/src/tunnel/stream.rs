@@ -349,8 +349,9 @@ impl Watch {
     /// Returns how long the tunnel has been silent, when that is too long. `moved` counts all bytes
     /// of both directions so far.
     fn silent(&mut self, moved: u64, now: Instant) -> Option<Duration> {
+        // Pings that are still queued make this smaller than it was; that is no sign of life.
         let moved = moved.saturating_sub(self.pings * PING_BYTES);
-        if moved != self.last_moved {
+        if moved > self.last_moved {
             self.last_moved = moved;
             self.last_sign = now;
             return None;
@@ -417,5 +418,51 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays bytes moved in each tick of 20 s against a silence of 60 s; a tick sends one ping.
+    /// Returns the tick that found the tunnel dead.
+    async fn check(moved: &[u64]) -> Option<usize> {
+        let second = Duration::from_secs(1);
+        let patience = Patience { ping: 20 * second, silence: 60 * second, ..Patience::default() };
+        let mut watch = Watch::new(patience);
+        let start = Instant::now();
+        let mut total = 0;
+        for (tick, bytes) in moved.iter().enumerate() {
+            total += bytes;
+            let now = start + 20 * second * u32::try_from(tick + 1).expect("few ticks");
+            if watch.silent(total, now).is_some() {
+                return Some(tick);
+            }
+            watch.pings += 1;
+        }
+        None
+    }
+
+    #[tokio::test]
+    async fn only_bytes_other_than_our_pings_are_signs_of_life() {
+        let ping = PING_BYTES;
+        let pong = ping + 2;
+        assert_eq!(check(&[100, pong, pong, pong, pong, pong, pong]).await, None);
+        assert_eq!(check(&[100, ping, ping, ping, ping, ping]).await, Some(3));
+        // Nothing is taken any more, not even pings: these stay in the queue.
+        assert_eq!(check(&[100, 0, 0, 0, 0, 0]).await, Some(3));
+        assert_eq!(check(&[100, ping, ping, pong, ping, ping, ping]).await, Some(6));
+    }
+
+    #[test]
+    fn a_pod_where_nobody_listens_is_told_from_a_broken_tunnel() {
+        let containerd = "error forwarding port 3000 to pod 1, uid : failed to execute portforward \
+            in network namespace \"/var/run/netns/1\": failed to connect to localhost:3000 inside \
+            namespace \"1\", IPv4: dial tcp4 127.0.0.1:3000: connect: connection refused";
+        assert!(TunnelError::Reported(containerd.to_owned()).is_refused());
+        let broken = "error forwarding port 3000 to pod 1, uid : write: broken pipe";
+        assert!(!TunnelError::Reported(broken.to_owned()).is_refused());
+        assert!(!TunnelError::Cut("connection refused".to_owned()).is_refused());
     }
 }
