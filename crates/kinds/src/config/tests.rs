@@ -317,6 +317,32 @@ fn real_configs_are_read_and_golden_ones_resolve() {
 }
 
 #[test]
+fn the_real_application_resolves_and_its_certificates_stay() {
+    let mut generated = Generated::default();
+    let mut resolve_release = |release: u8, seed: u8, hostname: &str| {
+        let config = real_data::text(&format!("ec-app/release-{release}/config.yaml"))?;
+        let answers = real_data::text("ec-app/config-values.yaml")?;
+        let config = Config::parse(&config).expect("a Config");
+        let mut given = ConfigValues::parse(&answers).expect("values");
+        given.values.extend(values(&[("hostname", hostname)]).values);
+        let applied =
+            apply_values(&config, &ConfigValues::default(), &given, Given::All, &[key(1)]);
+        let answers = applied.expect("they apply").values;
+        let resolution = resolve(&config, &answers, &contexts(seed), &[key(1)], &mut generated);
+        let resolution = resolution.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(missing_required(&resolution.config), []);
+        assert_eq!(validate(&resolution.config), Ok(vec![]));
+        Some(resolution.items["tls_cert"].default.clone())
+    };
+    let Some(first) = resolve_release(1, 1, "a.example") else {
+        return real_data::skip("the real application");
+    };
+    assert!(first.starts_with("-----BEGIN CERTIFICATE-----"), "{first}");
+    assert_eq!(resolve_release(2, 2, "a.example").as_deref(), Some(first.as_str()));
+    assert_ne!(resolve_release(2, 3, "b.example").as_deref(), Some(first.as_str()));
+}
+
+#[test]
 fn real_values_are_judged_as_embedded_cluster_expects() {
     let read = |path: &str| real_data::text(&format!("ec-kinds/{path}"));
     let (Some(config), Some(good), Some(bad)) = (
