@@ -34,6 +34,7 @@ use folder::{App, Channel, Release};
 use reply::Refusal;
 
 pub use folder::{MirrorError, Summary, check};
+pub use pack::pack_release;
 
 type Folder = State<Arc<PathBuf>>;
 type Answer = Result<Response, Refusal>;

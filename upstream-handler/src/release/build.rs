@@ -275,7 +275,7 @@ fn write_userdata(
 }
 
 /// Writes the document of a resolved Config.
-pub(super) fn config_document(vendor: &VendorConfig, spec: Value) -> String {
+pub(super) fn config_document(vendor: &VendorConfig, spec: &Value) -> String {
     let document = json!({
         "apiVersion": "kots.io/v1beta1",
         "kind": "Config",

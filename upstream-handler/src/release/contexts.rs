@@ -73,7 +73,7 @@ impl Screen {
             item.value = stored.map(|it| it.value.clone()).unwrap_or_default().into();
         }
         let spec = serde_json::to_value(&config).expect("maps, text and numbers have a JSON form");
-        Some(config_document(vendor.config.as_ref()?, spec))
+        Some(config_document(vendor.config.as_ref()?, &spec))
     }
 }
 

@@ -32,7 +32,11 @@ pub(super) enum Content {
 /// Returns what is served for a release.
 pub(super) fn content(app: &App, release: &Release) -> Result<Content, MirrorError> {
     let path = app.release_path(release);
-    if path.is_dir() { pack(&path).map(Content::Packed) } else { archive(&path).map(Content::File) }
+    if path.is_dir() {
+        pack_release(&path).map(Content::Packed)
+    } else {
+        archive(&path).map(Content::File)
+    }
 }
 
 /// Says whether a release can be served: a folder is packed, an archive is looked at.
@@ -97,8 +101,12 @@ fn archive(path: &Path) -> Result<PathBuf, MirrorError> {
     Ok(path.to_owned())
 }
 
-/// Packs a folder as a release archive.
-fn pack(root: &Path) -> Result<Vec<u8>, MirrorError> {
+/// Packs a folder as a release archive: what the mirror serves for it.
+///
+/// # Errors
+///
+/// The folder holds something that a release cannot hold, is empty or too large, or cannot be read.
+pub fn pack_release(root: &Path) -> Result<Vec<u8>, MirrorError> {
     let files = collect(root)?;
     if files.is_empty() {
         return Err(MirrorError::content(root, "the folder has no files to release"));
