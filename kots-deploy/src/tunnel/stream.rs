@@ -7,7 +7,7 @@
 //!   of the speed.
 //! * Shutting down closes the whole tunnel, so nobody may do it before the answer is complete; the
 //!   protocol has no half-close.
-//! * A tunnel without a sign of life is given up: see [`Watch`].
+//! * A tunnel without a sign of life is given up: see [`Life`].
 
 use std::io;
 use std::pin::Pin;
@@ -202,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tunnel<S> {
         while self.end.is_none() && self.watch.ticks.poll_tick(cx).is_ready() {
             let counted = self.socket.get_ref();
             let moved = counted.read + counted.written;
-            if let Some(silent) = self.watch.silent(moved, Instant::now()) {
+            if let Some(silent) = self.watch.life.silent(moved, Instant::now()) {
                 self.fail(TunnelError::Silent(silent));
                 return;
             }
@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tunnel<S> {
             if let Poll::Ready(Ok(())) = Pin::new(&mut self.socket).poll_ready(cx)
                 && Pin::new(&mut self.socket).start_send(Message::Ping(Bytes::new())).is_ok()
             {
-                self.watch.pings += 1;
+                self.watch.life.pings += 1;
                 self.watch.flush_due = true;
             }
         }
@@ -318,32 +318,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tunnel<S> {
     }
 }
 
-/// Decides when to ping and when a tunnel is dead.
-///
-/// Any byte in either direction counts as a sign of life, our own pings do not: the kernel takes
-/// them for minutes after the other side vanished. A missing pong alone is no proof of death: a
-/// kubelet whose pod does not read does not read pings either.
+/// When to ping and look for signs of life.
 struct Watch {
     ticks: Interval,
-    silence: Duration,
-    pings: u64,
-    last_moved: u64,
-    last_sign: Instant,
+    life: Life,
     flush_due: bool,
 }
 
 impl Watch {
     fn new(patience: Patience) -> Self {
-        let mut ticks = tokio::time::interval_at(Instant::now() + patience.ping, patience.ping);
+        let start = Instant::now();
+        let mut ticks = tokio::time::interval_at(start + patience.ping, patience.ping);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            ticks,
-            silence: patience.silence,
-            pings: 0,
-            last_moved: 0,
-            last_sign: Instant::now(),
-            flush_due: false,
-        }
+        Self { ticks, life: Life::new(patience.silence, start), flush_due: false }
+    }
+}
+
+/// Decides when a tunnel is dead.
+///
+/// Any byte in either direction counts as a sign of life, our own pings do not: the kernel takes
+/// them for minutes after the other side vanished. A missing pong alone is no proof of death: a
+/// kubelet whose pod does not read does not read pings either.
+struct Life {
+    silence: Duration,
+    pings: u64,
+    last_moved: u64,
+    last_sign: Instant,
+}
+
+impl Life {
+    fn new(silence: Duration, start: Instant) -> Self {
+        Self { silence, pings: 0, last_moved: 0, last_sign: start }
     }
 
     /// Returns how long the tunnel has been silent, when that is too long. `moved` counts all bytes
@@ -427,32 +432,32 @@ mod tests {
 
     /// Plays bytes moved in each tick of 20 s against a silence of 60 s; a tick sends one ping.
     /// Returns the tick that found the tunnel dead.
-    async fn check(moved: &[u64]) -> Option<usize> {
+    fn check(moved: &[u64]) -> Option<usize> {
         let second = Duration::from_secs(1);
-        let patience = Patience { ping: 20 * second, silence: 60 * second, ..Patience::default() };
-        let mut watch = Watch::new(patience);
         let start = Instant::now();
+        let mut life = Life::new(60 * second, start);
         let mut total = 0;
         for (tick, bytes) in moved.iter().enumerate() {
             total += bytes;
             let now = start + 20 * second * u32::try_from(tick + 1).expect("few ticks");
-            if watch.silent(total, now).is_some() {
+            if life.silent(total, now).is_some() {
                 return Some(tick);
             }
-            watch.pings += 1;
+            life.pings += 1;
         }
         None
     }
 
-    #[tokio::test]
-    async fn only_bytes_other_than_our_pings_are_signs_of_life() {
-        let ping = PING_BYTES;
-        let pong = ping + 2;
-        assert_eq!(check(&[100, pong, pong, pong, pong, pong, pong]).await, None);
-        assert_eq!(check(&[100, ping, ping, ping, ping, ping]).await, Some(3));
+    #[test]
+    fn only_bytes_other_than_our_pings_are_signs_of_life() {
+        let sent = PING_BYTES;
+        let answered = PING_BYTES + 2;
+        let all_answered = [100, answered, answered, answered, answered, answered, answered];
+        assert_eq!(check(&all_answered), None);
+        assert_eq!(check(&[100, sent, sent, sent, sent, sent]), Some(3));
         // Nothing is taken any more, not even pings: these stay in the queue.
-        assert_eq!(check(&[100, 0, 0, 0, 0, 0]).await, Some(3));
-        assert_eq!(check(&[100, ping, ping, pong, ping, ping, ping]).await, Some(6));
+        assert_eq!(check(&[100, 0, 0, 0, 0, 0]), Some(3));
+        assert_eq!(check(&[100, sent, sent, answered, sent, sent, sent]), Some(6));
     }
 
     #[test]

@@ -3,5 +3,7 @@
 mod cluster;
 mod cluster_faults;
 mod cluster_pod;
+mod cluster_real;
 mod cluster_roads;
+mod cluster_throughput;
 mod fake_kube;
