@@ -106,6 +106,7 @@ impl Item {
 const SPACES: &[char] = &[' ', '\t', '\r', '\n'];
 
 /// The scanner. It gives one token at a time, as the parser asks.
+#[expect(clippy::struct_excessive_bools, reason = "they are the states Go's scanner has")]
 pub(crate) struct Lexer<'a> {
     input: &'a str,
     left: &'a str,

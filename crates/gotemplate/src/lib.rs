@@ -4,6 +4,15 @@
 //! those of Go, byte for byte. What it deliberately does not do: read anything of the host (no
 //! environment, no name lookups), or run without bounds ([`Limits`]).
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "bodies of functions and methods share one type, whether they can fail or not"
+)]
+#![expect(clippy::single_match_else, reason = "both cases of an answer stand side by side")]
+#![expect(clippy::naive_bytecount, reason = "lines are counted once an error, in short texts")]
+#![expect(clippy::match_same_arms, reason = "tables read better with a line an entry")]
+#![expect(clippy::format_push_string, reason = "short texts, and errors of `write!` cannot occur")]
+
 mod builtins;
 mod deep;
 mod error;

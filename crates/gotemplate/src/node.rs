@@ -77,10 +77,6 @@ impl Tree {
         Id::try_from(self.nodes.len() - 1).unwrap_or(Id::MAX)
     }
 
-    pub(crate) fn get(&self, id: Id) -> &Node {
-        &self.nodes[id as usize]
-    }
-
     pub(crate) fn kind(&self, id: Id) -> &Kind {
         &self.nodes[id as usize].kind
     }

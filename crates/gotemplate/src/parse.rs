@@ -44,7 +44,7 @@ pub(crate) fn parse(
         blocks: 0,
         state: State::default(),
     };
-    parser.state.template = name.to_owned();
+    name.clone_into(&mut parser.state.template);
     parser.top_level()?;
     Ok(Parsed { tree: parser.tree, bodies: parser.bodies })
 }

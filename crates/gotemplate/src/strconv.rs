@@ -14,7 +14,7 @@ pub(crate) use quote::{
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 pub(crate) fn float_to_i64(f: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if f >= -LIMIT && f < LIMIT { f as i64 } else { i64::MIN }
+    if (-LIMIT..LIMIT).contains(&f) { f as i64 } else { i64::MIN }
 }
 
 /// Converts as Go on amd64 does.

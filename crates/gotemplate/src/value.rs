@@ -232,6 +232,7 @@ impl Value {
     }
 
     /// Returns the length of a string (in bytes), slice or map; none for everything else.
+    #[expect(clippy::len_without_is_empty, reason = "most values have no length")]
     pub fn len(&self) -> Option<usize> {
         Some(match self {
             Self::String(s) => s.len(),

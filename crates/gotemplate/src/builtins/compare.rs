@@ -60,7 +60,6 @@ pub(super) fn eq_any(args: &[Rv]) -> Result<bool, FuncError> {
     Ok(false)
 }
 
-#[expect(clippy::float_cmp, reason = "Go compares floats with ==")]
 fn eq(a: &Value, b: &Value) -> Result<bool, FuncError> {
     let (ka, kb) = (basic(a), basic(b));
     if ka != kb {

@@ -65,7 +65,7 @@ impl Items {
     }
 }
 
-impl<'a> State<'a> {
+impl State<'_> {
     pub(super) fn walk_range(&mut self, id: Id, branch: Branch, dot: Rv) -> Exec<()> {
         let outer_mark = self.vars.len();
         let value = self.eval_pipeline(&dot, Some(branch.pipe))?;

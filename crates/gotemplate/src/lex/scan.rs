@@ -157,7 +157,7 @@ impl Lexer<'_> {
     }
 
     fn bad_number(&mut self) -> Next {
-        let text = quote(self.input[self.start..self.pos].as_bytes());
+        let text = quote(&self.input.as_bytes()[self.start..self.pos]);
         self.error(format!("bad number syntax: {text}"))
     }
 

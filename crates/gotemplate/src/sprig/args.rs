@@ -34,11 +34,6 @@ pub(super) fn from(args: &[Value], i: usize) -> &[Value] {
     args.get(i..).unwrap_or_default()
 }
 
-/// Returns a length as Go's `int`.
-pub(super) fn go_int(n: usize) -> Value {
-    Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
 pub(super) fn string(bytes: impl Into<Str>) -> Result<Value, FuncError> {
     Ok(Value::String(bytes.into()))
 }

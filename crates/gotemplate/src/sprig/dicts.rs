@@ -85,7 +85,9 @@ fn holds(value: &Value, dict: &Map) -> Result<bool, FuncError> {
         match &value {
             Value::Map(map) if map.same(dict) && !map.is_nil() => return Ok(true),
             Value::Map(map) => {
-                work.extend(map.entries().into_iter().map(|(_, v)| v).filter(|v| v.len().is_some()))
+                work.extend(
+                    map.entries().into_iter().map(|(_, v)| v).filter(|v| v.len().is_some()),
+                );
             }
             Value::List(list) | Value::Typed(_, list) => {
                 work.extend(list.iter().filter(|v| v.len().is_some()).cloned());

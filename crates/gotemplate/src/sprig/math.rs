@@ -106,6 +106,7 @@ fn round(a: &[Value]) -> Answer {
 }
 
 /// `math.Pow(10, n)`.
+#[expect(clippy::cast_precision_loss, reason = "the range is checked")]
 fn pow10(n: i64) -> f64 {
     10f64.powf(n.clamp(-2000, 2000) as f64)
 }

@@ -261,7 +261,7 @@ fn indent(spaces: i64, text: &[u8]) -> Result<Vec<u8>, FuncError> {
 fn join(items: &[Str], separator: &[u8]) -> Result<Vec<u8>, FuncError> {
     let total: usize = items.iter().map(|s| s.len().saturating_add(separator.len())).sum();
     check_size(total)?;
-    Ok(items.iter().map(|s| s.as_bytes()).collect::<Vec<_>>().join(separator))
+    Ok(items.iter().map(Str::as_bytes).collect::<Vec<_>>().join(separator))
 }
 
 /// `strings.SplitN`.

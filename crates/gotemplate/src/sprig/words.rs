@@ -256,12 +256,10 @@ fn next_word(text: &[u8]) -> (Word, usize) {
     (Word::Other, run(size, &other))
 }
 
-fn upper_word(
-    text: &[u8],
-    first: char,
-    size: usize,
-    run: &dyn Fn(usize, &dyn Fn(char) -> bool) -> usize,
-) -> usize {
+/// Returns the end of the run of runes of a kind that begins at an offset.
+type Run<'a> = dyn Fn(usize, &dyn Fn(char) -> bool) -> usize + 'a;
+
+fn upper_word(text: &[u8], first: char, size: usize, run: &Run<'_>) -> usize {
     if size >= text.len() {
         return size;
     }

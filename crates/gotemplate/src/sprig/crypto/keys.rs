@@ -154,7 +154,7 @@ impl PrivateKey {
         Ok(Self::Ec(sec1(secret, name, pair.public_key().as_ref()), name, pair))
     }
 
-    /// Returns the SubjectPublicKeyInfo.
+    /// Returns the `SubjectPublicKeyInfo`.
     pub(super) fn public_key_info(&self) -> Vec<u8> {
         match self {
             Self::Rsa(_, pair) => {
@@ -172,7 +172,7 @@ impl PrivateKey {
         }
     }
 
-    /// Returns the AlgorithmIdentifier of this key's signatures.
+    /// Returns the `AlgorithmIdentifier` of this key's signatures.
     pub(super) fn signature_algorithm(&self) -> Vec<u8> {
         match self {
             Self::Rsa(..) => der::sequence(&[RSA_SHA256, NULL]),

@@ -39,31 +39,32 @@ pub(crate) fn decode(text: &[u8]) -> (Value, Option<String>) {
     }
 }
 
+/// Words what is wrong with a byte; none is the end of the text.
+fn error_at<T>(byte: Option<u8>, context: &str) -> Result<T, String> {
+    let Some(byte) = byte else {
+        return Err("unexpected end of JSON input".to_owned());
+    };
+    let shown = match byte {
+        b'\'' => "'\\''".to_owned(),
+        b'"' => "'\"'".to_owned(),
+        byte => {
+            let mut rune = Vec::new();
+            utf8::push(&mut rune, char::from(byte));
+            let quoted = quote(&rune);
+            format!("'{}'", &quoted[1..quoted.len() - 1])
+        }
+    };
+    Err(format!("invalid character {shown} {context}"))
+}
+
 impl Reader<'_> {
     fn error<T>(&self, context: &str) -> Result<T, String> {
-        self.error_at(self.text.get(self.at).copied(), context)
+        error_at(self.text.get(self.at).copied(), context)
     }
 
     /// As [`Self::error`], where the end of the text is taken for a space: inside a word or a number.
     fn error_inside<T>(&self, context: &str) -> Result<T, String> {
-        self.error_at(Some(self.peek().unwrap_or(b' ')), context)
-    }
-
-    fn error_at<T>(&self, byte: Option<u8>, context: &str) -> Result<T, String> {
-        let Some(byte) = byte else {
-            return Err("unexpected end of JSON input".to_owned());
-        };
-        let shown = match byte {
-            b'\'' => "'\\''".to_owned(),
-            b'"' => "'\"'".to_owned(),
-            byte => {
-                let mut rune = Vec::new();
-                utf8::push(&mut rune, char::from(byte));
-                let quoted = quote(&rune);
-                format!("'{}'", &quoted[1..quoted.len() - 1])
-            }
-        };
-        Err(format!("invalid character {shown} {context}"))
+        error_at(Some(self.peek().unwrap_or(b' ')), context)
     }
 
     fn peek(&self) -> Option<u8> {

@@ -313,8 +313,11 @@ impl<'a> Translator<'a> {
 /// A bound of a counted repetition; none when it is too large to be read.
 type Count = Option<u64>;
 
+/// The two bounds and what follows them; the second is none without a bound.
+type Counts<'a> = (Count, Option<Count>, &'a [u8]);
+
 /// Reads `{n}`, `{n,}` or `{n,m}`; none when the brace stands for itself.
-fn counts(t: &[u8]) -> Option<(Count, Option<Option<u64>>, &[u8])> {
+fn counts(t: &[u8]) -> Option<Counts<'_>> {
     let (min, t) = number(&t[1..])?;
     match t.first()? {
         b'}' => Some((min, min.map(Some), &t[1..])),

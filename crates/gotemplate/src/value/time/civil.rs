@@ -21,15 +21,6 @@ impl Civil {
     pub(crate) fn year_day(&self) -> i64 {
         days(self.year, self.month, self.day) - days(self.year, 1, 1) + 1
     }
-
-    /// Returns the year and number of the ISO week.
-    pub(crate) fn iso_week(&self) -> (i64, i64) {
-        // The week belongs to the year of its Thursday.
-        let monday_based = (self.weekday() + 6) % 7;
-        let thursday = days(self.year, self.month, self.day) - monday_based + 3;
-        let (year, _, _) = from_days(thursday);
-        (year, (thursday - days(year, 1, 1)) / 7 + 1)
-    }
 }
 
 pub(crate) fn is_leap(year: i64) -> bool {

@@ -62,7 +62,7 @@ pub(crate) fn parse(layout: &[u8], value: &[u8]) -> Result<GoTime, String> {
             Err(Bad::Range(name)) => return Err(problem(&format!("{name} out of range"))),
         }
     }
-    fields.finish().map_err(|message| problem(message))
+    fields.finish().map_err(problem)
 }
 
 /// `time.quote`: everything but ASCII as bytes.
@@ -132,7 +132,7 @@ fn number_in<'a>(
     if n > max { Err(Bad::Range(name)) } else { Ok((n, rest)) }
 }
 
-fn lookup<'a>(text: &'a [u8], names: impl Iterator<Item = String>) -> Parse<(i64, &'a [u8])> {
+fn lookup(text: &[u8], names: impl Iterator<Item = String>) -> Parse<(i64, &[u8])> {
     for (i, name) in (0..).zip(names) {
         if text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name.as_bytes()) {
             return Ok((i, &text[name.len()..]));
@@ -141,6 +141,7 @@ fn lookup<'a>(text: &'a [u8], names: impl Iterator<Item = String>) -> Parse<(i64
     Err(Bad::Syntax)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it maps an iterator of names")]
 fn short(name: String) -> String {
     name.chars().take(3).collect()
 }
@@ -165,6 +166,7 @@ fn nanos(text: &[u8], n: usize) -> Parse<u32> {
 
 impl Fields {
     /// Reads one element and returns what follows it.
+    #[expect(clippy::too_many_lines, reason = "a table with an entry an element")]
     fn read<'a>(&mut self, std: Std, text: &'a [u8], layout: &[u8]) -> Parse<&'a [u8]> {
         let rest;
         match std {
