@@ -138,7 +138,7 @@ impl HelmChart {
     }
 
     /// The values to install with: `values`, then every `optionalValues` whose condition is true,
-    /// in order.
+    /// in order. Keys are sorted, as Go writes them.
     pub fn merged_values(&self) -> Map<String, Value> {
         let mut merged = self.spec.values.clone();
         for optional in &self.spec.optional_values {
@@ -151,8 +151,18 @@ impl HelmChart {
                 merged.extend(optional.values.clone());
             }
         }
-        merged
+        sorted(merged)
     }
+}
+
+fn sorted(map: Map<String, Value>) -> Map<String, Value> {
+    let in_order = |value| match value {
+        Value::Object(map) => Value::Object(sorted(map)),
+        other => other,
+    };
+    let mut entries: Vec<_> = map.into_iter().map(|(key, value)| (key, in_order(value))).collect();
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    entries.into_iter().collect()
 }
 
 fn merge(into: &mut Map<String, Value>, from: &Map<String, Value>) {

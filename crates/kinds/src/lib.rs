@@ -17,4 +17,6 @@ pub mod release;
 pub mod yaml;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod real_data;
