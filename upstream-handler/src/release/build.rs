@@ -109,7 +109,7 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
         charts: Vec::new(),
         manifests: Manifests::new(dir),
         yaml_errors: Vec::new(),
-        notes: screen.notes.clone(),
+        notes: Vec::new(),
     };
     for source in &sources {
         stage.file(source)?;

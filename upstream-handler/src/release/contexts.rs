@@ -2,8 +2,8 @@
 
 use kinds::cipher::decrypt_any;
 use kinds::config::{
-    Config, ConfigItem, ConfigValue, ConfigValues, Generated, GroupErrors, ItemType, MissingItem,
-    Resolution, missing_required, resolve, validate,
+    Config, ConfigItem, ConfigValue, ConfigValues, Generated, GroupErrors, ItemErrors, ItemType,
+    MissingItem, PatternError, Resolution, RuleError, missing_required, resolve, validate,
 };
 use kinds::context::{Contexts, Renderer, VersionInfo, World};
 
@@ -21,8 +21,6 @@ pub(crate) struct Screen {
     pub(crate) generated: Generated,
     pub(crate) required_items: Vec<MissingItem>,
     pub(crate) validation_errors: Vec<GroupErrors>,
-    /// What is worth a word in the log.
-    pub(crate) notes: Vec<String>,
 }
 
 impl Screen {
@@ -40,27 +38,21 @@ impl Screen {
                 generated,
                 required_items: Vec::new(),
                 validation_errors: Vec::new(),
-                notes: Vec::new(),
             });
         };
         let ciphers = std::slice::from_ref(input.cipher);
         let contexts = contexts(vendor, input, seed);
         let resolution = resolve(config, input.values, &contexts, ciphers, &mut generated)
             .map_err(|source| ReleaseError::Config { path: path.clone(), source })?;
-        let mut notes = Vec::new();
-        // A rule of the vendor's that is no expression must not keep an update away; whoever sets
-        // values is told.
-        let validation_errors = validate(&resolution.config).unwrap_or_else(|error| {
-            notes.push(format!("`{path}`: {error}"));
-            Vec::new()
-        });
+        // A rule that is no expression must not keep an update away; whoever sets values is told.
+        let validation_errors =
+            validate(&resolution.config).unwrap_or_else(|error| broken_rule(config, &error));
         Ok(Self {
             values: stored(config, &resolution.config, input),
             required_items: missing_required(&resolution.config),
             validation_errors,
             resolution: Some(resolution),
             generated,
-            notes,
         })
     }
 
@@ -75,6 +67,22 @@ impl Screen {
         let spec = serde_json::to_value(&config).expect("maps, text and numbers have a JSON form");
         Some(config_document(vendor.config.as_ref()?, &spec))
     }
+}
+
+/// A rule of the vendor's that cannot be applied, as a broken rule of its item: the value was not
+/// checked, and that must not pass for a good value.
+fn broken_rule(config: &Config, error: &PatternError) -> Vec<GroupErrors> {
+    let group = config.groups.iter().find(|it| it.items.iter().any(|it| it.name == error.item));
+    let kind = config.item(&error.item).map(|it| it.kind.clone()).unwrap_or_default();
+    vec![GroupErrors {
+        name: group.map(|it| it.name.clone()).unwrap_or_default(),
+        title: group.map(|it| it.title.clone()).unwrap_or_default(),
+        item_errors: vec![ItemErrors {
+            name: error.item.clone(),
+            kind,
+            validation_errors: vec![RuleError { message: error.to_string() }],
+        }],
+    }]
 }
 
 /// What is stored for the next version (`pkg/upstream/replicated.go:599-741`): the operator's

@@ -232,6 +232,17 @@ fn passwords_are_not_on_the_disk_in_plain_text() {
 }
 
 #[test]
+fn a_rule_that_cannot_be_applied_is_no_agreement() {
+    let config = CONFIG.replace("required: true", "validation: {regex: {pattern: '('}}");
+    let case = Case::with(&[("config.yaml", &config)]).value("host", "a");
+    let built = case.build().expect("a version");
+    let group = &built.validation_errors[0];
+    assert_eq!((&*group.name, &*group.item_errors[0].name), ("main", "host"));
+    let message = &group.item_errors[0].validation_errors[0].message;
+    assert!(message.contains("is not a regular expression"), "{message}");
+}
+
+#[test]
 fn what_is_excluded_is_not_deployed() {
     let case = Case::with(&[(
         "a.yaml",
