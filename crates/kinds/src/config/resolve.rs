@@ -69,9 +69,11 @@ pub fn resolve(
     let tls = generated.certificates();
     let base = Contexts { items: stored.clone(), tls: tls.clone(), ..contexts.clone() };
     let renderer = Renderer::new(&base);
+    renderer.set_pending(order.iter().cloned().collect());
     let mut resolver = Resolver { renderer, values, ciphers, generated, items: stored };
+    let mut path = Vec::new();
     for name in &order {
-        resolver.item(by_name[name.as_str()])?;
+        resolver.item(name, &by_name, &mut path)?;
     }
     let seed = contexts.world.seed;
     let mut groups = Vec::with_capacity(config.groups.len());
@@ -116,8 +118,45 @@ struct Resolver<'a> {
     items: BTreeMap<String, Item>,
 }
 
+/// The longest chain of items that ask for one another by names that only rendering tells.
+const MAX_CHAIN: usize = 100;
+
 impl Resolver<'_> {
-    fn item(&mut self, item: &ConfigItem) -> Result<(), RenderError> {
+    /// Resolves an item, first those that it asks for and that [`resolution_order`] could not see
+    /// because their names are made up by the template.
+    fn item(
+        &mut self,
+        name: &str,
+        by_name: &BTreeMap<&str, &ConfigItem>,
+        path: &mut Vec<String>,
+    ) -> Result<(), ResolveError> {
+        let Some(item) = by_name.get(name).filter(|_| self.renderer.is_pending(name)) else {
+            return Ok(());
+        };
+        let is_circle = path.iter().any(|seen| seen == name);
+        path.push(name.to_owned());
+        if is_circle || path.len() > MAX_CHAIN {
+            let start = path.iter().position(|seen| seen == name).unwrap_or(0);
+            return Err(CycleError { names: path.split_off(start) }.into());
+        }
+        loop {
+            let resolved = self.item_text(item);
+            let missed = self.renderer.take_missed();
+            if missed.is_empty() {
+                let resolved = resolved?;
+                self.renderer.set_item(name, resolved.clone());
+                self.items.insert(name.to_owned(), resolved);
+                path.pop();
+                return Ok(());
+            }
+            // What was rendered, or failed, without them does not count.
+            for name in missed {
+                self.item(&name, by_name, path)?;
+            }
+        }
+    }
+
+    fn item_text(&mut self, item: &ConfigItem) -> Result<Item, RenderError> {
         let default = self.drawn_once(item, "default", item.default.text())?;
         let answer = self.values.values.get(&item.name).filter(|_| item.is_editable());
         let value = match answer.and_then(|answer| self.answer(item, answer)) {
@@ -128,10 +167,7 @@ impl Resolver<'_> {
             Some(filename) if !filename.is_empty() => filename.to_owned(),
             _ => item.filename.clone(),
         };
-        let resolved = Item { value, default, filename };
-        self.renderer.set_item(&item.name, resolved.clone());
-        self.items.insert(item.name.clone(), resolved);
-        Ok(())
+        Ok(Item { value, default, filename })
     }
 
     /// The operator's value; `None` when there is none and the vendor's applies.
@@ -170,7 +206,9 @@ impl Resolver<'_> {
             return Ok(kept.to_owned());
         }
         let drawn = self.render(item, field, template)?;
-        self.generated.set(&key, &sources, &drawn);
+        if !self.renderer.has_missed() {
+            self.generated.set(&key, &sources, &drawn);
+        }
         Ok(drawn)
     }
 

@@ -88,6 +88,27 @@ fn items_are_resolved_in_the_order_they_ask_for_one_another() {
 }
 
 #[test]
+fn items_asked_for_by_a_made_up_name_are_resolved_first() {
+    let text = r#"
+groups:
+- name: g
+  items:
+  - {name: a, default: '{{repl $n := "b" }}{{repl fromJson (ConfigOption $n) | len }}'}
+  - {name: b, default: '{{repl ConfigOption (printf "%s" "c") }}'}
+  - {name: c, default: '[1,2,3]'}
+  - {name: d, type: password, default: '{{repl ConfigOption (print "e") }}'}
+  - {name: e, type: password}
+"#;
+    let config: Config = yaml::from_str(text).expect("a config");
+    let values = values(&[("e", &key(1).encrypt("open"))]);
+    let mut generated = Generated::default();
+    let resolution = resolve(&config, &values, &contexts(1), &[key(1)], &mut generated);
+    let items = resolution.expect("it resolves").items;
+    assert_eq!(items["a"].default, "3");
+    assert_eq!(items["d"].default, "open");
+}
+
+#[test]
 fn an_operators_value_is_text_and_nothing_else() {
     let evil = "{{repl Namespace }}repl{{ Namespace }}";
     let resolution = resolved(&values(&[("host", evil)]));
@@ -130,6 +151,7 @@ fn what_cannot_be_resolved_says_why() {
     insta::assert_snapshot!(check(r#"{name: a, default: '{{repl ConfigOption "b"}}'}, {name: b, value: '{{repl ConfigOption "a"}}'}"#), @"the config items depend on one another in a circle: a → b → a");
     insta::assert_snapshot!(check("{name: a, default: '{{repl Frobnicate }}'}"), @"config item `a`, default:1: the template function `Frobnicate` does not exist");
     insta::assert_snapshot!(check("{name: a, when: 'repl{{ if }}'}"), @"config item `a`, when:1: missing value for if");
+    insta::assert_snapshot!(check(r#"{name: a, default: '{{repl $n := "b" }}{{repl ConfigOption $n }}'}, {name: b, value: '{{repl ConfigOption (print "a") }}'}"#), @"the config items depend on one another in a circle: a → b → a");
     insta::assert_snapshot!(check("{name: a}, {name: a}"), @"the config has two items of the name `a`, one is allowed");
 }
 

@@ -1,7 +1,7 @@
 //! What templates read of the config and of the operator's registry.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gotemplate::{FuncMap, Value};
 use secrecy::ExposeSecret as _;
@@ -9,7 +9,37 @@ use secrecy::ExposeSecret as _;
 use super::text::{base64_decode, base64_encode, constant, of_text, of_texts};
 use super::{Contexts, ItemText, images};
 
-type Items = Arc<RwLock<BTreeMap<String, ItemText>>>;
+/// The items that functions read, shared with whoever resolves them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Items(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) by_name: BTreeMap<String, ItemText>,
+    /// Items that are still to be resolved.
+    pub(super) pending: BTreeSet<String>,
+    /// Those of them that were asked for too early.
+    pub(super) missed: BTreeSet<String>,
+}
+
+impl Items {
+    pub(super) fn new(by_name: BTreeMap<String, ItemText>) -> Self {
+        Self(Arc::new(Mutex::new(Known { by_name, ..Known::default() })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, name: &str) -> Option<ItemText> {
+        let mut known = self.lock();
+        if known.pending.contains(name) {
+            known.missed.insert(name.to_owned());
+            return None;
+        }
+        known.by_name.get(name).cloned()
+    }
+}
 
 pub(super) fn functions(contexts: &Contexts, items: &Items) -> FuncMap {
     let mut functions = FuncMap::new();
@@ -19,10 +49,8 @@ pub(super) fn functions(contexts: &Contexts, items: &Items) -> FuncMap {
 }
 
 fn options(functions: &mut FuncMap, items: &Items) {
-    let items = Arc::clone(items);
-    let read = move |name: &str| -> Option<ItemText> {
-        items.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    };
+    let items = items.clone();
+    let read = move |name: &str| items.read(name);
     // An unknown item is an empty text, and neither equal nor unequal to anything.
     let value = {
         let read = read.clone();

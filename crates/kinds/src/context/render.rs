@@ -1,7 +1,7 @@
 //! The two passes over a text.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, RwLock};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use gotemplate::{Error, ErrorKind, FuncMap, Limits, Options, Template, Value};
 use regex::Regex;
@@ -65,7 +65,7 @@ pub fn render_text(name: &str, text: &str, contexts: &Contexts) -> Result<String
 #[derive(Debug)]
 pub struct Renderer {
     functions: FuncMap,
-    items: Arc<RwLock<BTreeMap<String, ItemText>>>,
+    items: config::Items,
     seed: [u8; 32],
     limits: Limits,
 }
@@ -74,7 +74,7 @@ impl Renderer {
     /// Makes the functions of these contexts. Those of later ones win: static, licence, kURL, version,
     /// identity, config.
     pub fn new(contexts: &Contexts) -> Self {
-        let items = Arc::new(RwLock::new(contexts.items.clone()));
+        let items = config::Items::new(contexts.items.clone());
         let mut functions = statics::functions(&contexts.world, &contexts.tls);
         functions.extend(license::functions(contexts));
         functions.extend(identity::kurl_functions());
@@ -92,8 +92,29 @@ impl Renderer {
 
     /// Adds a resolved config item, to be read by the texts rendered from now on.
     pub fn set_item(&self, name: &str, item: ItemText) {
-        let mut items = self.items.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        items.insert(name.to_owned(), item);
+        let mut known = self.items.lock();
+        known.pending.remove(name);
+        known.by_name.insert(name.to_owned(), item);
+    }
+
+    /// Says which items are still to be resolved: asking for one is noted.
+    pub(crate) fn set_pending(&self, names: BTreeSet<String>) {
+        self.items.lock().pending = names;
+    }
+
+    /// Returns whether an item is still to be resolved.
+    pub(crate) fn is_pending(&self, name: &str) -> bool {
+        self.items.lock().pending.contains(name)
+    }
+
+    /// Returns the items that were asked for before they were resolved, and forgets them.
+    pub(crate) fn take_missed(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.items.lock().missed)
+    }
+
+    /// Returns whether items were asked for before they were resolved.
+    pub(crate) fn has_missed(&self) -> bool {
+        !self.items.lock().missed.is_empty()
     }
 
     /// Renders the text of a file; `name` is what an error calls it.

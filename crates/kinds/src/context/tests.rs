@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::license::{RootKeys, verify};
 use crate::real_data;
@@ -216,4 +218,15 @@ fn certificates_are_made_once_and_fit_their_keys() {
     let renewed = render_text("f", &format!("{{{{repl TLSCert {arguments} }}}}"), &later);
     assert_ne!(renewed.expect("it renders"), cert);
     assert!(!format!("{contexts:?}").contains("PRIVATE"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_text_renders_or_is_refused(parts in proptest::collection::vec(
+        "(\\{\\{repl|repl\\{\\{|\\}\\}|ConfigOption|\"host\"|if|end|else|range|\\||\\$x|:=|[ a-z\n]{0,4}|[(){}.]){1,6}", 0..8,
+    )) {
+        let _ = render_text("f", &parts.join(" "), &contexts());
+    }
 }
