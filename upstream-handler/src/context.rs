@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 use crate::target::Target;
 
 /// How long a change waits for the one that is running.
-const WAIT_FOR_LEASE: Duration = Duration::from_secs(120);
+const WAIT_FOR_LEASE: Duration = Duration::from_mins(2);
 
 /// The one value all requests share.
 pub(crate) type Shared = Arc<Context>;

@@ -86,7 +86,7 @@ async fn deploy(shared: &Shared, row: VersionRow) {
         // The target has it; that must not be forgotten because the disk is full for a while.
         tracing::error!("the end of a deploy cannot be stored: {}", chain(&error).join(": "));
         tokio::select! {
-            () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(60)),
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_mins(1)),
             () = shared.stop.cancelled() => return,
         }
     }

@@ -40,7 +40,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use crate::context::Shared;
 
 /// How long a client may pause while it sends a body.
-const BODY_IDLE: Duration = Duration::from_secs(60);
+const BODY_IDLE: Duration = Duration::from_mins(1);
 
 /// Every route there is.
 pub(crate) fn router(shared: Shared) -> Router {

@@ -43,23 +43,23 @@ pub(crate) async fn post(State(shared): State<Shared>, request: Request) -> Resp
         Err(failure) => return upload::refuse(request.into_body(), failure),
     };
     let digest = digest(request.method(), request.uri());
-    let (parts, body) = request.into_parts();
-    let mut receiver = match Receiver::new(&shared, &parts.headers, body, PARTS) {
+    let (head, body) = request.into_parts();
+    let mut receiver = match Receiver::new(&shared, &head.headers, body, PARTS) {
         Ok(receiver) => receiver,
         Err((failure, body)) => return upload::refuse(body, failure),
     };
-    let ready = match receive(&shared, &mut receiver).await {
-        Ok(received) => ready(&shared, received).await,
+    let whole = match receive(&shared, &mut receiver).await {
+        Ok(parts) => ready(&shared, parts).await,
         Err(failure) => Err(failure),
     };
-    let (app, wish, mut received) = match ready {
-        Ok(ready) => ready,
+    let (app, wish, mut parts) = match whole {
+        Ok(whole) => whole,
         Err(failure) => return receiver.refuse(failure),
     };
-    if let Some(stored) = received.files.remove(ARCHIVE) {
-        received.files.insert(APP_ARCHIVE, stored);
+    if let Some(stored) = parts.files.remove(ARCHIVE) {
+        parts.files.insert(APP_ARCHIVE, stored);
     }
-    let (bundle, digest) = match bundle(received, digest) {
+    let (bundle, digest) = match bundle(parts, digest) {
         Ok(bundle) => bundle,
         Err(failure) => return receiver.refuse(failure),
     };
@@ -68,7 +68,7 @@ pub(crate) async fn post(State(shared): State<Shared>, request: Request) -> Resp
         async move {
             if app.install_state == INSTALLED {
                 let slug = app.slug;
-                return Err(new_license::refuse(&shared, InstallError::Exists { slug }));
+                return Err(new_license::refuse(&shared, &InstallError::Exists { slug }));
             }
             install::airgap(&shared, &app, bundle, &wish, &once, answer)
                 .await
@@ -109,7 +109,7 @@ async fn pending(shared: &Shared, received: &Received) -> Result<AppRow, Failure
         }
         _ => {
             let slug = slug.to_owned();
-            Err(new_license::refuse(shared, InstallError::NoLicense { slug }))
+            Err(new_license::refuse(shared, &InstallError::NoLicense { slug }))
         }
     }
 }

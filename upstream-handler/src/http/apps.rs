@@ -10,7 +10,7 @@ use super::reply::{Failure, Reply};
 use super::versions::{Shown, is_semver_required};
 use crate::context::{Context, Shared};
 use crate::store::apps::{AppRow, INSTALLED};
-use crate::store::versions::Page;
+use crate::store::versions::{Page, VersionRow};
 
 /// Id, name and slug of the one downstream there is.
 pub(crate) const CLUSTER: &str = "this-cluster";
@@ -61,7 +61,7 @@ async fn body(shared: &Context, app: AppRow) -> Result<App, Failure> {
     let rows = shared.store.versions(&app.id, Page { size: None, number: 0 }).await?;
     let observed = shared.store.observed(&app.id).await?;
     let newest = rows.first().cloned();
-    let facts = newest.as_ref().map(|row| row.facts()).unwrap_or_default();
+    let facts = newest.as_ref().map(VersionRow::facts).unwrap_or_default();
     // Stored is what was verified; a key that is no longer trusted hides what the licence says.
     let license = kinds::license::verify(&app.license, &shared.root_keys)
         .map(|verified| verified.license)

@@ -54,9 +54,7 @@ async fn sync(shared: &Shared, slug: String, request: Request) -> Result<Respons
                 })
             };
             let once: Arc<super::once::Once> = once;
-            license::sync(&shared, app, asked.license_data, &once, reply)
-                .await
-                .map_err(|error| refuse(error))
+            license::sync(&shared, app, asked.license_data, &once, reply).await.map_err(refuse)
         }
     };
     Ok(slot.run(shared, digest, act).await)

@@ -144,16 +144,13 @@ impl Reader {
                     return Ok(Some(Event::Part(name)));
                 }
                 State::Data => {
-                    let data = match memmem::find(&self.buffer, &self.delimiter) {
-                        Some(at) => {
-                            let data = self.buffer[..at].to_vec();
-                            self.take_delimiter(at);
-                            data
-                        }
-                        None => {
-                            let sure = self.sure();
-                            self.buffer.drain(sure).collect()
-                        }
+                    let data = if let Some(at) = memmem::find(&self.buffer, &self.delimiter) {
+                        let data = self.buffer[..at].to_vec();
+                        self.take_delimiter(at);
+                        data
+                    } else {
+                        let sure = self.sure();
+                        self.buffer.drain(sure).collect()
                     };
                     if !data.is_empty() {
                         return Ok(Some(Event::Data(data)));
@@ -202,12 +199,11 @@ fn parameter(value: &str, wanted: &str) -> Option<String> {
     loop {
         let (name, after) = rest.split_once('=')?;
         let after = after.trim_start();
-        let (text, left) = match after.strip_prefix('"') {
-            Some(quoted) => unquote(quoted)?,
-            None => {
-                let (text, left) = after.split_once(';').unwrap_or((after, ""));
-                (text.trim().to_owned(), left)
-            }
+        let (text, left) = if let Some(quoted) = after.strip_prefix('"') {
+            unquote(quoted)?
+        } else {
+            let (text, left) = after.split_once(';').unwrap_or((after, ""));
+            (text.trim().to_owned(), left)
         };
         if name.trim().eq_ignore_ascii_case(wanted) {
             return Some(text);

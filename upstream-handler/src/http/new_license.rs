@@ -58,10 +58,10 @@ async fn new(shared: &Shared, request: Request) -> Result<Response, Failure> {
         let shared = Arc::clone(shared);
         async move {
             let verified =
-                accept(&shared, &asked.license_data).map_err(|error| refuse(&shared, error))?;
+                accept(&shared, &asked.license_data).map_err(|error| refuse(&shared, &error))?;
             let app = prepare(&shared, &verified, &wish.channel, asked.is_airgap)
                 .await
-                .map_err(|error| refuse(&shared, error))?;
+                .map_err(|error| refuse(&shared, &error))?;
             if asked.is_airgap {
                 let body = NewLicenseReply { is_airgap: true, ..base(&app) };
                 return Ok(Reply::ok(&body));
@@ -126,7 +126,7 @@ async fn install(
 ) -> Result<Reply, Failure> {
     // What the release has is known only afterwards; the stored answer says what is known before.
     let reply = |_| Reply::ok(&base(app));
-    online(shared, app, wish, once, reply).await.map_err(|error| refuse(shared, error))?;
+    online(shared, app, wish, once, reply).await.map_err(|error| refuse(shared, &error))?;
     answer(shared, app).await
 }
 
@@ -146,8 +146,8 @@ fn base(app: &AppRow) -> NewLicenseReply {
 }
 
 /// The answer for an installation that was refused or failed.
-pub(crate) fn refuse(shared: &Shared, error: InstallError) -> Failure {
-    let status = match &error {
+pub(crate) fn refuse(shared: &Shared, error: &InstallError) -> Failure {
+    let status = match error {
         InstallError::Update(error) => {
             let text = "failed to install the application";
             if error.is_reason() {
@@ -158,12 +158,12 @@ pub(crate) fn refuse(shared: &Shared, error: InstallError) -> Failure {
         InstallError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     };
-    let causes = chain(&error);
+    let causes = chain(error);
     let mut failure = Failure::new(status, causes.join(": "));
     for cause in causes.into_iter().skip(1) {
         failure = failure.cause(cause);
     }
-    if let InstallError::Exists { slug } = &error {
+    if let InstallError::Exists { slug } = error {
         let command = format!("kubectl kots remove {slug} -n {} --force", shared.namespace);
         failure = failure
             .with("deleteAppCommand", &command)
@@ -179,6 +179,6 @@ pub(crate) fn refuse_upload(shared: &Shared, error: InstallError) -> Failure {
         InstallError::Update(error) => {
             upstream_update::refuse("failed to install the application", error)
         }
-        error => refuse(shared, error),
+        error => refuse(shared, &error),
     }
 }

@@ -32,7 +32,7 @@ const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks an answer that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// How long a repeated request waits for the first one.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The longest key.
 const MAX_KEY_BYTES: usize = 255;
 

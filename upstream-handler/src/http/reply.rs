@@ -48,7 +48,10 @@ impl IntoResponse for Reply {
 
 /// A refusal or a failure.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     status: StatusCode,
     error: String,
     causes: Vec<String>,
@@ -60,14 +63,14 @@ pub(crate) struct Failure {
 impl Failure {
     /// A refusal with exactly this text.
     pub(crate) fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status,
             error: error.into(),
             causes: Vec::new(),
             hint: None,
             extra: Map::new(),
             retry_after_s: None,
-        }
+        }))
     }
 
     /// 400 with exactly this text.
@@ -90,60 +93,60 @@ impl Failure {
         let causes = chain(error);
         tracing::warn!(status = status.as_u16(), "{text}: {}", causes.join(": "));
         let mut failure = Self::new(status, format!("{text}: {}", causes.join(": ")));
-        failure.causes = causes;
+        failure.0.causes = causes;
         failure
     }
 
     /// 404 for an application that is not installed, where the original's text is `text`.
     pub(crate) fn unknown_app(text: &str, slug: &str) -> Self {
         let mut failure = Self::refused(text);
-        failure.causes = vec![format!("no application `{slug}` is installed")];
+        failure.0.causes = vec![format!("no application `{slug}` is installed")];
         failure
     }
 
     /// Adds what to do next.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Adds a cause beneath the text.
     pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
-        self.causes.push(cause.into());
+        self.0.causes.push(cause.into());
         self
     }
 
     /// Adds a field to the body.
     pub(crate) fn with(mut self, field: &str, value: &impl Serialize) -> Self {
-        self.extra.insert(field.to_owned(), serde_json::to_value(value).unwrap_or_default());
+        self.0.extra.insert(field.to_owned(), serde_json::to_value(value).unwrap_or_default());
         self
     }
 
     /// Says when to come again.
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.0.retry_after_s = Some(seconds);
         self
     }
 
     /// The status and body, for recording.
     pub(crate) fn parts(&self) -> (StatusCode, Value) {
         let mut body = Map::new();
-        body.insert("error".to_owned(), json!(self.error));
+        body.insert("error".to_owned(), json!(self.0.error));
         body.insert("success".to_owned(), json!(false));
-        if !self.causes.is_empty() {
-            body.insert("causes".to_owned(), json!(self.causes));
+        if !self.0.causes.is_empty() {
+            body.insert("causes".to_owned(), json!(self.0.causes));
         }
-        if let Some(hint) = &self.hint {
+        if let Some(hint) = &self.0.hint {
             body.insert("hint".to_owned(), json!(hint));
         }
-        body.extend(self.extra.clone());
-        (self.status, Value::Object(body))
+        body.extend(self.0.extra.clone());
+        (self.0.status, Value::Object(body))
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let retry_after = self.retry_after_s;
+        let retry_after = self.0.retry_after_s;
         let mut response = {
             let (status, body) = self.parts();
             (status, Json(body)).into_response()

@@ -10,14 +10,15 @@
 //! refuse, where the original answers 200 with nothing.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use super::reply::Failure;
+use super::upload;
 use crate::context::{Context, Shared};
 use crate::store::StoreError;
 use crate::store::sessions::SessionState;
@@ -42,7 +43,7 @@ pub(crate) async fn require_session(
 ) -> Response {
     match check(&shared, request.headers()).await {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => upload::refuse(request.into_body(), refusal),
     }
 }
 
@@ -52,13 +53,13 @@ pub(crate) async fn require_token(
     request: Request,
     next: Next,
 ) -> Response {
-    match request.headers().get(header::AUTHORIZATION).map(header::HeaderValue::to_str) {
-        None => unauthorized("missing authorization token").into_response(),
-        Some(Ok(value)) if shared.secrets.is_auth_string(value) => next.run(request).await,
+    let refusal = match request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str) {
+        None => unauthorized("missing authorization token"),
+        Some(Ok(value)) if shared.secrets.is_auth_string(value) => return next.run(request).await,
         Some(_) => unauthorized("invalid authorization token")
-            .cause("the Authorization header is not this server's auth string")
-            .into_response(),
-    }
+            .cause("the Authorization header is not this server's auth string"),
+    };
+    upload::refuse(request.into_body(), refusal)
 }
 
 async fn check(shared: &Context, headers: &HeaderMap) -> Result<(), Failure> {

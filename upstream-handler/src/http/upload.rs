@@ -248,13 +248,11 @@ impl<'a> Receiver<'a> {
             if let Some(event) = event {
                 return Ok(Step::Event(event));
             }
-            match self.frame().await? {
-                Some(bytes) => self.reader.feed(&bytes),
-                None => {
-                    self.reader.finish().map_err(|it| Failure::bad_request(it.to_string()))?;
-                    return Ok(Step::Over);
-                }
-            }
+            let Some(bytes) = self.frame().await? else {
+                self.reader.finish().map_err(|it| Failure::bad_request(it.to_string()))?;
+                return Ok(Step::Over);
+            };
+            self.reader.feed(&bytes);
         }
     }
 

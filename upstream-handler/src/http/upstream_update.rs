@@ -143,11 +143,11 @@ pub(crate) async fn take(
         Ok(receiver) => receiver,
         Err((failure, body)) => return upload::refuse(body, failure),
     };
-    let received = match receive(shared, &app, &mut receiver).await {
-        Ok(received) => received,
+    let whole = match receive(shared, &app, &mut receiver).await {
+        Ok(whole) => whole,
         Err(failure) => return receiver.refuse(failure),
     };
-    let (bundle, digest) = match bundle(received, digest) {
+    let (bundle, digest) = match bundle(whole, digest) {
         Ok(bundle) => bundle,
         Err(failure) => return receiver.refuse(failure),
     };

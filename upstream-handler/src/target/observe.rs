@@ -1,7 +1,10 @@
 //! What the status informers see in a folder of manifests.
 //!
 //! An object that is in place is ready: a folder runs nothing. One that is not there is missing, with
-//! the reason. Objects that Helm makes of a chart cannot be seen here; the reason says so.
+//! the reason. Of charts the templates are read ([`charts`]): an object whose name stands there is in
+//! place too.
+
+mod charts;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,7 +29,7 @@ pub(crate) struct Object {
     pub name: String,
 }
 
-/// Lists the objects of all manifests below `folder`, charts left out.
+/// Lists the objects of all manifests and charts below `folder`.
 pub(crate) fn objects(folder: &Path, namespace: &str) -> Result<BTreeSet<Object>, TargetError> {
     let mut found = BTreeSet::new();
     walk(folder, true, &mut |path, text| {
@@ -38,6 +41,7 @@ pub(crate) fn objects(folder: &Path, namespace: &str) -> Result<BTreeSet<Object>
         }
         Ok(())
     })?;
+    charts::objects(&folder.join(crate::release::HELM), namespace, &mut found);
     Ok(found)
 }
 
@@ -148,10 +152,8 @@ fn state_of(informer: &str, objects: &BTreeSet<Object>, namespace: &str) -> Reso
             reason: None,
         };
     }
-    let reason = format!(
-        "no manifest in place defines {kind} {name} in namespace {namespace}; objects that Helm \
-         makes of a chart are not seen in a folder"
-    );
+    let reason =
+        format!("no manifest or chart in place defines {kind} {name} in namespace {namespace}");
     missing(kind, namespace, name, reason)
 }
 
@@ -215,8 +217,8 @@ mod tests {
     fn what_is_not_there_is_missing_with_a_reason() {
         assert_eq!(
             check("service/db"),
-            "shop/service/db missing: no manifest in place defines service db in namespace shop; \
-             objects that Helm makes of a chart are not seen in a folder"
+            "shop/service/db missing: no manifest or chart in place defines service db in namespace \
+             shop"
         );
         assert_eq!(
             check("job/x"),

@@ -1,0 +1,111 @@
+//! Config values: rules, secrets, merging.
+
+use sample::license::Builder;
+use serde_json::{Value, json};
+
+use super::harness::{APP, Site, base64, values_body};
+
+async fn site() -> Site {
+    let site = Site::new();
+    site.install(&Builder::new().yaml()).await;
+    site
+}
+
+fn values(pairs: &[(&str, &str)]) -> String {
+    let mut text = "apiVersion: kots.io/v1beta1\nkind: ConfigValues\nspec:\n  values:\n".to_owned();
+    for (name, value) in pairs {
+        text.push_str(&format!("    {name}:\n      value: {value:?}\n"));
+    }
+    text
+}
+
+/// The item `name` of the newest config.
+async fn item(site: &Site, name: &str) -> Value {
+    let sequence = site.versions().await[0]["sequence"].as_i64().unwrap();
+    let config = site.get(&format!("{APP}/config/{sequence}")).await.ok();
+    let groups = config["configGroups"].as_array().unwrap().clone();
+    groups
+        .iter()
+        .flat_map(|group| group["items"].as_array().unwrap())
+        .find(|item| item["name"] == name)
+        .unwrap_or_else(|| panic!("no item {name} in {config}"))
+        .clone()
+}
+
+#[tokio::test]
+async fn missing_and_invalid_values_are_named() {
+    let site = site().await;
+    let missing = site.set_values(&values(&[]), true).await;
+    assert_eq!(missing.status, 400);
+    let text = missing.body["error"].as_str().unwrap();
+    assert!(text.starts_with("The following fields are required: "), "{text}");
+    assert!(!missing.body["requiredItems"].as_array().unwrap().is_empty());
+    let kind = "apiVersion: v1\nkind: ConfigMap\n";
+    assert_eq!(
+        site.set_values(kind, true).await.error(),
+        "500 \"/v1, Kind=ConfigMap\" is not a valid ConfigValues GVK"
+    );
+    let noise = site.set_values("a: [", true).await.error();
+    assert!(noise.starts_with("400 failed to decode config values: "), "{noise}");
+    let body = json!({ "configValues": "%%%", "sequence": -1 });
+    let noise = site.post(&format!("{APP}/config/values"), &body).await.error();
+    assert!(noise.starts_with("400 failed to decode config values: "), "{noise}");
+    let unknown =
+        site.post("/api/v1/app/x/config/values", &values_body(sample::config_values(), true)).await;
+    assert_eq!(unknown.error(), "500 failed to get app from app slug");
+    assert_eq!(site.history().await.len(), 1);
+}
+
+#[tokio::test]
+async fn passwords_never_lie_open() {
+    let site = site().await;
+    let config = site.get(&format!("{APP}/config/0")).await.ok();
+    let mut n_passwords = 0;
+    for group in config["configGroups"].as_array().unwrap() {
+        for item in group["items"].as_array().unwrap() {
+            if item["type"] == "password" && item["value"] != "" {
+                n_passwords += 1;
+                let value = item["value"].as_str().unwrap();
+                assert!(!sample::config_values().contains(value), "{item}");
+            }
+        }
+    }
+    assert!(n_passwords > 0, "the sample application has a password");
+}
+
+#[tokio::test]
+async fn merging_keeps_what_is_not_given() {
+    let site = site().await;
+    let before = item(&site, "hostname").await["value"].clone();
+    let document = values(&[("no_such_item", "x")]);
+    let body =
+        json!({ "configValues": base64(document.as_bytes()), "merge": true, "sequence": -1 });
+    let unknown = site.post(&format!("{APP}/config/values"), &body).await.error();
+    assert_eq!(
+        unknown,
+        "500 failed to create new config: new values contain unknown keys: no_such_item"
+    );
+    let document = values(&[("hostname", "other.example.com")]);
+    let body =
+        json!({ "configValues": base64(document.as_bytes()), "merge": true, "sequence": -1 });
+    let reply = site.post(&format!("{APP}/config/values"), &body).await.ok();
+    assert_eq!(reply, json!({ "success": true, "sequence": 1 }));
+    assert_ne!(before, "other.example.com");
+    assert_eq!(item(&site, "hostname").await["value"], "other.example.com");
+    // not asked for, not deployed
+    assert_eq!(site.history().await[1], "1 Config Change 1.0.0 pending");
+    let version = &site.versions().await[0];
+    assert_eq!(version["configValuesSha256"].as_str().unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn the_version_to_change_can_be_chosen() {
+    let site = site().await;
+    let mut body = values_body(sample::config_values(), false);
+    body["sequence"] = 7.into();
+    let gone = site.post(&format!("{APP}/config/values"), &body).await.error();
+    assert_eq!(gone, "500 version 7 does not exist");
+    body["current"] = true.into();
+    let reply = site.post(&format!("{APP}/config/values"), &body).await.ok();
+    assert_eq!(reply["sequence"], 1);
+}

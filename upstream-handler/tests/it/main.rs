@@ -1,0 +1,15 @@
+//! The real `kotsadm` over real sockets, against the real mirror.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+mod api;
+mod bundle;
+mod config;
+mod disk;
+#[cfg(feature = "faults")]
+mod faults;
+mod harness;
+mod hostile;
+mod idempotency;
+mod license;
+mod memory;
+mod online;
