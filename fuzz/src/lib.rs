@@ -32,4 +32,5 @@ pub const TARGETS: &[Target] = &[
         run: targets::kinds::config_values,
         seeds: seeds::config_values,
     },
+    Target { name: "multipart", run: targets::multipart::multipart, seeds: seeds::multiparts },
 ];

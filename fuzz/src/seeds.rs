@@ -125,6 +125,27 @@ spec:
     vec![sample::config_values().into(), every.into()]
 }
 
+/// The body of an air-gap update, and bodies that are odd or cut. The first byte decides the chunks.
+pub fn multiparts() -> Vec<Vec<u8>> {
+    let part = |name: &str, data: &str| {
+        format!(
+            "--X\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n{data}\r\n"
+        )
+    };
+    let good =
+        [part("airgap.yaml", "kind: Airgap"), part("app.tar.gz", "\r\n--X-\r\n--\r")].concat();
+    [
+        format!("\x07{good}--X--\r\n"),
+        format!("\x01preamble\r\n{good}--X  \r\n\r\n"),
+        format!("\x03{good}"),
+        "\x00--X--".to_owned(),
+        "\x02--X\r\n\r\nno head\r\n--X--".to_owned(),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
+}
+
 fn small() -> Vec<u8> {
     let mut writer = BundleWriter::with_level(Vec::new(), 0);
     writer.folder("images").expect("a good name");

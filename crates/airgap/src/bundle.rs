@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     AIRGAP_YAML, APP_ARCHIVE, CHUNK, Cancelled,
     gzip::{Gunzip, read_some},
-    limits::Limits,
+    limits::{ArchiveLimits, Limits},
     tar::{ArchiveError, EntryKind, TarReader},
 };
 
@@ -56,6 +56,7 @@ pub struct BundleCheck {
     pub size: u64,
     /// SHA-256 of the bundle file, in hex.
     pub sha256: String,
+    limits: ArchiveLimits,
     mark: Mark,
 }
 
@@ -102,6 +103,7 @@ impl Bundle {
             app_files: found.app.files,
             size: mark.size,
             sha256: hex::encode(source.hash.finalize()),
+            limits: limits.bundle,
             mark,
         })
     }

@@ -37,13 +37,13 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             bundle: ArchiveLimits {
-                entries: 500_000,
+                entries: 200_000,
                 entry_size: 256 << 30,
                 total_size: 1 << 40,
                 ratio: 200,
             },
             app: ArchiveLimits {
-                entries: 100_000,
+                entries: 50_000,
                 entry_size: 16 << 30,
                 total_size: 64 << 30,
                 ratio: 200,

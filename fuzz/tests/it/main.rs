@@ -59,7 +59,7 @@ macro_rules! targets {
     };
 }
 
-targets!(gzip, tar, release, bundle, airgap_yaml, license, config, config_values);
+targets!(gzip, tar, release, bundle, airgap_yaml, license, config, config_values, multipart);
 
 #[test]
 fn every_target_has_a_program_for_long_runs() {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{BundleCheck, BundleError};
 use crate::{
-    APP_ARCHIVE, CHUNK, Limits,
+    APP_ARCHIVE, CHUNK,
     gzip::{Gunzip, read_some},
     limits::ArchiveLimits,
     tar::{ArchiveError, EntryKind, TarReader},
@@ -130,10 +130,7 @@ pub struct AppReader {
 
 impl AppReader {
     pub(super) fn open(file: File, check: &BundleCheck) -> Result<Self, BundleError> {
-        // The check has held it against the caps; here they only bound a file exchanged meanwhile.
-        let limits = Limits::default().bundle;
-        let limits = ArchiveLimits { entry_size: limits.entry_size.max(check.app_size), ..limits };
-        let mut tar = TarReader::new(Gunzip::new(file, &limits), &limits);
+        let mut tar = TarReader::new(Gunzip::new(file, &check.limits), &check.limits);
         while let Some(entry) = tar.next_entry().map_err(BundleError::from_archive)? {
             if entry.kind == EntryKind::File && entry.name == APP_ARCHIVE {
                 if entry.size != check.app_size {

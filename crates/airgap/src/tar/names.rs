@@ -9,7 +9,7 @@ use super::{EntryKind, error::ArchiveError};
 
 /// The names seen so far, kept as 64-bit hashes with a key drawn for this run: memory does not depend on the length of
 /// the names, and nobody can choose two names that collide. Two honest names collide once in a hundred million
-/// archives of 500,000 entries, and then the archive is refused, never misread.
+/// archives of 200,000 entries, and then the archive is refused, never misread.
 #[derive(Debug)]
 pub(super) struct Names {
     key: RandomState,

@@ -128,7 +128,7 @@ fn a_million_entries() {
         gzip.write_all(&block).expect("a vector takes all");
     }
     let bytes = gzip.finish().expect("a vector takes all");
-    assert_snapshot!(verdict(&bytes), @"failed to read airgap bundle: more than the allowed 500000 entries");
+    assert_snapshot!(verdict(&bytes), @"failed to read airgap bundle: more than the allowed 200000 entries");
 }
 
 #[test]
