@@ -11,6 +11,9 @@ use super::build::config_document;
 use super::vendor::{Vendor, VendorConfig};
 use super::{Input, ReleaseError};
 
+/// The KOTS whose rendering this is, for templates that ask: releases compare it with what they need.
+const KOTS_VERSION: &str = "1.128.0";
+
 /// The config screen of a version, resolved; without a Config everything in it is empty.
 #[derive(Debug)]
 pub(crate) struct Screen {
@@ -156,7 +159,7 @@ fn contexts(vendor: &Vendor, input: &Input<'_>, seed: [u8; 32]) -> Contexts {
             now: input.now,
             seed,
             namespace: input.namespace.to_owned(),
-            kots_version: env!("CARGO_PKG_VERSION").to_owned(),
+            kots_version: KOTS_VERSION.to_owned(),
             ..World::default()
         },
         app_slug: input.app_slug.to_owned(),

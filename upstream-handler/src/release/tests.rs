@@ -434,14 +434,20 @@ fn a_real_air_gapped_application() {
     assert!(built.yaml_errors.is_empty());
 }
 
+/// A folder with a release, on the way it takes through a mirror.
+fn packed(folder: &Path) -> Case {
+    let archive = upstream::mirror::pack_release(folder).expect("a release");
+    let case = Case::new();
+    let upstream = case.dir.path().join(UPSTREAM);
+    airgap::release::extract_to(&archive[..], &upstream, &airgap::Limits::default())
+        .expect("a release archive");
+    case
+}
+
 /// A release of the sample application with an operator's values.
 fn sample(release: &str) -> Case {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/sample-app");
-    let packed = upstream::mirror::pack_release(&root.join(release)).expect("a release");
-    let mut case = Case::new();
-    let upstream = case.dir.path().join(UPSTREAM);
-    airgap::release::extract_to(&packed[..], &upstream, &airgap::Limits::default())
-        .expect("a release archive");
+    let mut case = packed(&root.join(release));
     let values = fs::read_to_string(root.join("config-values.yaml")).expect("values");
     case.values = ConfigValues::parse(&values).expect("values");
     case.preflights = Preflights::Skip;
@@ -480,4 +486,37 @@ fn stored_values_built_again_are_the_same_values() {
     let second = case.build().unwrap_or_else(|error| panic!("{}", told(&error)));
     assert_eq!(second.values, first.values);
     assert_eq!(second.config, first.config);
+}
+
+#[test]
+fn a_real_application_is_upgraded_and_keeps_what_templates_made_up() {
+    let Some(root) = real_data("ec-app") else { return };
+    let values = fs::read_to_string(root.join("config-values.yaml")).expect("values");
+    let mut values = ConfigValues::parse(&values).expect("values");
+    let mut generated = Generated::default();
+    let mut certificates = Vec::new();
+    let cipher = generate_key_text();
+    for release in ["release-1", "release-2"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (from, to) in [(root.join(release), ""), (root.join("charts"), "charts/")] {
+            for path in list(&from) {
+                let to = folder.path().join(format!("{to}{path}"));
+                fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
+                fs::copy(from.join(&path), to).expect("a copy");
+            }
+        }
+        let mut case = packed(folder.path());
+        case.cipher = Cipher::from_key_text(&cipher).expect("a key");
+        (case.values, case.generated) = (values, generated);
+        let built = case.build().unwrap_or_else(|error| panic!("{release}: {}", told(&error)));
+        assert_eq!(built.status, Status::Pending, "{:?}", built.required_items);
+        assert_eq!((built.yaml_errors, built.validation_errors), (vec![], vec![]));
+        assert!(built.manifests.contains(&"rendered/this-cluster/deployment.yaml".to_owned()));
+        assert_eq!(built.charts[0].namespace, "nginx-app");
+        let config = built.config.expect("a config");
+        certificates.push(config.items["tls_cert"].effective().to_owned());
+        (values, generated) = (built.values, built.generated);
+    }
+    assert!(certificates[0].starts_with("-----BEGIN CERTIFICATE-----"), "{}", certificates[0]);
+    assert_eq!(certificates[0], certificates[1]);
 }
