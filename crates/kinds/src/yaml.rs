@@ -116,7 +116,7 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// Any [`Error`] but [`Error::Write`].
+/// Any [`enum@Error`] but [`Error::Write`].
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     from_value(to_value(text)?)
 }
@@ -125,7 +125,7 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 ///
 /// # Errors
 ///
-/// Any [`Error`] but [`Error::Type`] and [`Error::Write`].
+/// Any [`enum@Error`] but [`Error::Type`] and [`Error::Write`].
 pub fn to_value(text: &str) -> Result<Value, Error> {
     parse::document(text)
 }

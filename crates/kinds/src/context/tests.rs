@@ -85,8 +85,8 @@ fn functions_answer_in_both_passes() {
             "3 -1 3 3 0",
         ),
         (
-            r#"{{repl ParseBool "t" }} {{repl ParseInt "ff" 16 }} {{repl ParseInt "x" }} {{repl ParseUint "7" }} {{repl ParseFloat "1.5" }}"#,
-            "true 255 0 7 1.5",
+            r#"{{repl ParseBool "t" }} {{repl ParseInt "ff" 16 }} {{repl ParseInt "x" }} {{repl ParseInt "0x1f" 0 }} {{repl ParseInt "-017" 0 }} {{repl ParseUint "7" }} {{repl ParseFloat "1.5" }}"#,
+            "true 255 0 31 -15 7 1.5",
         ),
         (
             "{{repl HumanSize 0 }} {{repl HumanSize 999 }} {{repl HumanSize 1234567 }} {{repl HumanSize 1.5e12 }}",

@@ -72,6 +72,8 @@ fn without_leading_zeros(part: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -108,5 +110,38 @@ mod tests {
         assert_eq!(compare(&one, &release("b", "9", "x"), true), None);
         assert_eq!(compare(&one, &release("a", "9", "x"), true), Some(Ordering::Equal));
         assert_eq!(compare(&one, &release("a", "nine", "x"), false), None);
+    }
+
+    fn any_release() -> impl Strategy<Value = ReleaseId> {
+        ("c|d", "[0-9]{0,3}|x", "v?[0-9]{1,2}(\\.[0-9]{1,2}){0,3}(-rc\\.[0-9])?|main|\\PC{0,6}")
+            .prop_map(|(channel_id, cursor, version_label)| ReleaseId {
+                channel_id,
+                cursor,
+                version_label,
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_two_releases_are_compared_the_same_from_both_sides(
+            one in any_release(),
+            other in any_release(),
+            third in any_release(),
+            is_semver_required in any::<bool>(),
+        ) {
+            let compared = compare(&one, &other, is_semver_required);
+            let reversed = compare(&other, &one, is_semver_required);
+            prop_assert_eq!(compared, reversed.map(Ordering::reverse));
+            // Where all are versions, order is transitive.
+            let is_version = |release: &ReleaseId| release.semver().is_some();
+            if is_semver_required && [&one, &other, &third].into_iter().all(is_version) {
+                let next = compare(&other, &third, true);
+                if compared == next {
+                    prop_assert_eq!(compare(&one, &third, true), compared);
+                }
+            }
+        }
     }
 }

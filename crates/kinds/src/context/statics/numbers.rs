@@ -99,13 +99,32 @@ fn unsigned(value: &Value) -> u64 {
 fn parse(body: impl Fn(&str, u32) -> Value + Send + Sync + 'static) -> Func {
     Func::new([Type::String], move |args| {
         let base = args.get(1).and_then(Value::as_i64).unwrap_or(10);
+        let subject = text(args, 0);
         match u32::try_from(base) {
-            Ok(base @ 2..=36) => Ok(body(&text(args, 0), base)),
-            _ => fail(format!("the base {base} is not allowed, 2 to 36 are")),
+            Ok(0) => {
+                let (base, digits) = by_prefix(&subject);
+                Ok(body(&digits, base))
+            }
+            Ok(base @ 2..=36) => Ok(body(&subject, base)),
+            _ => fail(format!("the base {base} is not allowed, 0 and 2 to 36 are")),
         }
     })
     .variadic(Type::Int)
     .typed()
+}
+
+/// The base that a prefix tells (`0x`, `0o`, `0b`, `0`), and the number without it.
+fn by_prefix(subject: &str) -> (u32, String) {
+    let unsigned = subject.strip_prefix(['+', '-']).unwrap_or(subject);
+    let sign = &subject[..subject.len() - unsigned.len()];
+    let (base, digits) = match unsigned.as_bytes() {
+        [b'0', b'x' | b'X', _, ..] => (16, &unsigned[2..]),
+        [b'0', b'o' | b'O', _, ..] => (8, &unsigned[2..]),
+        [b'0', b'b' | b'B', _, ..] => (2, &unsigned[2..]),
+        [b'0', _, ..] => (8, &unsigned[1..]),
+        _ => (10, unsigned),
+    };
+    (base, format!("{sign}{digits}"))
 }
 
 /// Go gives the nearest bound for a number out of range and 0 for no number.
