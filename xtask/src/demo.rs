@@ -26,7 +26,11 @@ pub(crate) struct Args {
 /// Builds the programs and runs every scene.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let programs = Programs::build(args.release)?;
-    let folder = tempfile::Builder::new().prefix("kots-demo-").tempdir()?;
+    let mut folder = tempfile::Builder::new().prefix("kots-demo-").tempdir()?;
+    if args.keep {
+        folder.disable_cleanup(true);
+        sh::say(&format!("everything of this demo stays in {}", folder.path().display()));
+    }
     let mut proofs = Vec::new();
 
     sh::heading("a mirror serves the sample application by the vendor's protocol");
@@ -53,9 +57,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     sh::heading("proved");
     for proof in &proofs {
         sh::say(&format!("  ✓ {proof}"));
-    }
-    if args.keep {
-        sh::say(&format!("\nkept: {}", folder.keep().display()));
     }
     Ok(())
 }

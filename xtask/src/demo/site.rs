@@ -80,7 +80,7 @@ impl<'a> Site<'a> {
         kots.arg("--kotsadm-url")
             .arg(format!("http://{}", self.kotsadm.address))
             .arg("--auth-string-file")
-            .arg(self.folder.join("state/authstring"))
+            .arg(self.folder.join("state/secrets/authstring"))
             .args(args);
         kots
     }
@@ -112,7 +112,7 @@ impl<'a> Site<'a> {
     }
 
     fn get(&self, path: &str) -> Result<serde_json::Value> {
-        let auth = fs::read_to_string(self.folder.join("state/authstring"))?;
+        let auth = fs::read_to_string(self.folder.join("state/secrets/authstring"))?;
         http::get(self.kotsadm.address, &format!("/api/v1/app/{}{path}", self.slug), auth.trim())
     }
 
