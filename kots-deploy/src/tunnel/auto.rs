@@ -1,5 +1,6 @@
 //! `--transport auto`: the port-forward first, because its permission is the one the original
-//! needs; the proxy when the tunnel cannot be made or was lost twice. Every change is told.
+//! needs; the proxy when the tunnel cannot be made or was lost twice. Every change is told. Routes
+//! that the proxy cannot carry go through port-forwards always.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 
 use super::Notice;
 use super::port_forward::{DialError, PortForward};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, needs_header};
 use crate::cluster::error_chain;
 use crate::transport::{Body, Stage, Transport, TransportError};
 
@@ -108,13 +109,13 @@ impl Transport for Auto {
         &self,
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, TransportError> {
-        if self.road() == Taken::Proxy {
+        let proxy_possible = !needs_header(request.uri().path());
+        if self.road() == Taken::Proxy && proxy_possible {
             return self.through_proxy(request).await;
         }
         let dialled = match self.port_forward.dial().await {
             Ok(dialled) => dialled,
-            Err(DialError::Nobody(error)) => return Err(error),
-            Err(DialError::NoTunnel(error)) => {
+            Err(DialError::NoTunnel(error)) if proxy_possible => {
                 let changed = self.learn(Choice::no_tunnel, || {
                     format!("{}; using the API server's proxy instead", error_chain(&error))
                 });
@@ -123,6 +124,7 @@ impl Transport for Auto {
                 }
                 return Err(error);
             }
+            Err(DialError::Nobody(error) | DialError::NoTunnel(error)) => return Err(error),
         };
         self.port_forward.exchange(dialled, request).await.map_err(|failed| {
             if failed.lost {

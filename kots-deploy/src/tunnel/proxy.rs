@@ -3,6 +3,9 @@
 //! The API server removes the `Authorization` header (it is its own) and passes cookies, so the auth
 //! string travels as the cookie `signed-token`, which the session routes of kotsadm accept. Answers
 //! of the API server itself are told from those of kotsadm by being a `Status` object.
+//!
+//! A few routes of kotsadm take the auth string from the header only ([`needs_header`]). They cannot
+//! be reached this way, which is said before anything is sent.
 
 use std::fmt;
 use std::sync::Arc;
@@ -88,6 +91,14 @@ fn cookie(auth: &SecretString) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// Whether kotsadm takes the auth string of this path from the `Authorization` header only: the
+/// routes that `requireValidKOTSToken` guards (`pkg/handlers/session.go:132`).
+pub(super) fn needs_header(path: &str) -> bool {
+    const ROUTES: [&str; 5] =
+        ["upload", "download", "airgap/install", "branding/install", "kots/ports"];
+    path.strip_prefix("/api/v1/").is_some_and(|route| ROUTES.contains(&route))
+}
+
 fn may_be_status_object(response: &http::Response<Body>) -> bool {
     let json = response
         .headers()
@@ -151,6 +162,15 @@ impl Transport for Proxy {
         &self,
         mut request: http::Request<Body>,
     ) -> Result<http::Response<Body>, TransportError> {
+        let path = request.uri().path();
+        if needs_header(path) {
+            let what = format!(
+                "`{path}` cannot be reached through the API server's proxy: kotsadm takes the auth \
+                 string of this route from a header that the proxy removes; `--transport \
+                 port-forward` reaches it"
+            );
+            return Err(TransportError::new(Stage::Denied, what, None));
+        }
         let (pod, _) = self.target.pod().await?;
         let cluster = &self.target.cluster;
         let prefix =

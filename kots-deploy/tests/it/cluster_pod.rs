@@ -40,6 +40,7 @@ impl PodServer {
             .route("/count", post(count))
             .route("/refuse", post(|| async { (StatusCode::BAD_REQUEST, "not this bundle") }))
             .route("/late", get(late))
+            .route("/api/v1/kots/ports", get(|| async { "by header" }))
             .route("/missing", get(|| async { missing() }))
             .with_state(Arc::clone(&gate));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -84,6 +84,23 @@ async fn a_large_upload_arrives_whole() {
 }
 
 #[tokio::test]
+async fn a_route_that_the_proxy_cannot_carry_is_named() {
+    let pod = PodServer::start().await;
+    let kube = FakeKube::start().await.with_kotsadm(pod.address, AUTH);
+    let proxy = road(&kube, Road::Proxy).await;
+    insta::assert_snapshot!(fetch(&*proxy, "/api/v1/kots/ports").await, @"Denied: `/api/v1/kots/ports` cannot be reached through the API server's proxy: kotsadm takes the auth string of this route from a header that the proxy removes; `--transport port-forward` reaches it");
+    assert!(kube.seen().proxied.is_empty());
+    let notice = Arc::new(|_: &str| {});
+    let auto = open(Road::Auto, kube.cluster().await, &AUTH.into(), Patience::default(), notice);
+    let auto = auto.expect("a road");
+    kube.switches().no_upgrade = Some(500);
+    assert_eq!(fetch(&*auto, "/healthz").await, "200 ok");
+    kube.switches().no_upgrade = None;
+    assert_eq!(fetch(&*auto, "/api/v1/kots/ports").await, "200 by header");
+    assert_eq!(kube.seen().proxied.len(), 1);
+}
+
+#[tokio::test]
 async fn a_slow_pod_gets_everything() {
     let pod = PodServer::start().await;
     let kube = FakeKube::start().await.with_kotsadm(pod.address, AUTH);
