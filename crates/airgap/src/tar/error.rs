@@ -155,6 +155,9 @@ pub enum HeaderFault {
     /// Damage, or no tar at all.
     #[error("the header's checksum does not match")]
     Checksum,
+    /// Neither POSIX, nor GNU, nor the format before both.
+    #[error("the header is of an unknown format")]
+    Format,
     /// Size or checksum is not a number.
     #[error("a number in the header is not one")]
     Number,

@@ -29,30 +29,52 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Self, HeaderFault> {
         check_sum(block)?;
+        let format = Format::of(block)?;
         let mut name = text(&block[..100]).to_vec();
         // GNU's own format keeps other things where POSIX keeps the prefix.
-        if &block[257..263] == b"ustar\0" {
+        if format == Format::Posix {
             let prefix = text(&block[345..500]);
             if !prefix.is_empty() {
                 name = [prefix, b"/", &name].concat();
             }
         }
-        let kind = match block[156] {
-            0 | b'0' => Kind::File,
-            b'5' => Kind::Directory,
-            b'x' => Kind::Pax,
-            b'g' => Kind::PaxGlobal,
-            b'L' => Kind::LongName,
-            b'1' => Kind::Refused("hard link"),
-            b'2' | b'K' => Kind::Refused("symbolic link"),
-            b'3' => Kind::Refused("character device"),
-            b'4' => Kind::Refused("block device"),
-            b'6' => Kind::Refused("named pipe"),
-            b'S' => Kind::Refused("sparse file"),
-            b'M' => Kind::Refused("part of a file from another volume"),
+        let kind = match (block[156], format) {
+            (0 | b'0', _) => Kind::File,
+            (b'5', _) => Kind::Directory,
+            (b'x', Format::Posix) => Kind::Pax,
+            (b'g', Format::Posix) => Kind::PaxGlobal,
+            (b'L', Format::Gnu) => Kind::LongName,
+            (b'1', _) => Kind::Refused("hard link"),
+            (b'2' | b'K', _) => Kind::Refused("symbolic link"),
+            (b'3', _) => Kind::Refused("character device"),
+            (b'4', _) => Kind::Refused("block device"),
+            (b'6', _) => Kind::Refused("named pipe"),
+            (b'S', _) => Kind::Refused("sparse file"),
+            (b'M', _) => Kind::Refused("part of a file from another volume"),
             _ => Kind::Refused("thing of unknown type"),
         };
         Ok(Self { name, kind, size: number(&block[124..136])?, old_file: block[156] == 0 })
+    }
+}
+
+/// Which rules a header follows. Extensions of one format in headers of another are understood by some programs and not by
+/// others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// Before POSIX.
+    Old,
+    Posix,
+    Gnu,
+}
+
+impl Format {
+    fn of(block: &[u8; BLOCK]) -> Result<Self, HeaderFault> {
+        match &block[257..265] {
+            b"ustar\x0000" => Ok(Self::Posix),
+            b"ustar  \0" => Ok(Self::Gnu),
+            [0, 0, 0, 0, 0, 0, 0, 0] => Ok(Self::Old),
+            _ => Err(HeaderFault::Format),
+        }
     }
 }
 

@@ -31,6 +31,16 @@ impl Tar {
         self.header(name.as_bytes(), kind, size.as_bytes(), |_| ()).data(data)
     }
 
+    /// A long name as GNU writes it.
+    fn long_name(self, name: &str) -> Self {
+        let name = format!("{name}\0");
+        let size = format!("{:011o}", name.len());
+        self.header(b"././@LongLink", b'L', size.as_bytes(), |it| {
+            it[257..265].copy_from_slice(b"ustar  \0");
+        })
+        .data(name.as_bytes())
+    }
+
     fn file(self, name: &str) -> Self {
         self.entry(name, b'0', name.as_bytes())
     }
@@ -114,7 +124,7 @@ fn a_ustar_prefix_and_gnu_and_pax_names_are_read() {
             it[257..265].copy_from_slice(b"ustar  \0");
             it[345..348].copy_from_slice(b"137");
         })
-        .entry("././@LongLink", b'L', format!("{}\0", "l".repeat(120)).as_bytes())
+        .long_name(&"l".repeat(120))
         .file("cut")
         .pax(&["path=größe", "mtime=1.5", "SCHILY.xattr.com.apple.macl=x"])
         .file("cut")
@@ -183,11 +193,17 @@ fn only_files_and_folders_are_allowed() {
 }
 
 #[test]
+fn extensions_of_one_format_do_not_count_in_another() {
+    assert_snapshot!(check(&Tar::default().entry("l", b'L', b"b\0").file("c").end()), @"error: refused entry `l`: it is a thing of unknown type, only regular files and folders are allowed");
+    assert_snapshot!(check(&Tar::default().header(b"a", b'0', b"0", |it| it[262] = b'1').end()), @"error: not a sound tar archive: at byte 0, the header is of an unknown format");
+}
+
+#[test]
 fn names_that_reach_out_are_refused_wherever_they_are_given() {
     let refused = "error: refused entry `../x`: its name holds `..`";
     assert_eq!(check(&Tar::default().file("../x").end()), refused);
     assert_eq!(check(&Tar::default().pax(&["path=../x"]).file("x").end()), refused);
-    assert_eq!(check(&Tar::default().entry("l", b'L', b"../x\0").file("x").end()), refused);
+    assert_eq!(check(&Tar::default().long_name("../x").file("x").end()), refused);
     assert_snapshot!(check(&Tar::default().header(b"x", b'0', b"0", |it| it[345..347].copy_from_slice(b"..")).end()), @"error: refused entry `../x`: its name holds `..`");
     assert_snapshot!(check(&Tar::default().file("/x").end()), @"error: refused entry `/x`: its name is absolute");
     assert_snapshot!(check(&Tar::default().pax(&["path=a\0b"]).file("x").end()), @r"error: refused entry `a\0b`: its name holds control characters");
@@ -214,7 +230,7 @@ fn a_name_comes_once() {
 
 #[test]
 fn two_ways_to_read_an_entry_are_one_too_many() {
-    let two = Tar::default().pax(&["path=a"]).entry("l", b'L', b"b\0").file("c").end();
+    let two = Tar::default().pax(&["path=a"]).long_name("b").file("c").end();
     assert_snapshot!(check(&two), @"error: not a sound tar archive: at byte 2560, an entry has a PAX path and a GNU long name");
     let twice = Tar::default().pax(&["path=a"]).pax(&["path=b"]).file("c").end();
     assert_snapshot!(check(&twice), @"error: not a sound tar archive: at byte 1536, two extension headers of one kind describe one entry");
