@@ -1,6 +1,7 @@
 //! Tests with sockets, processes and clocks.
 
 mod cluster;
+mod cluster_deploy;
 mod cluster_faults;
 mod cluster_pod;
 mod cluster_real;
