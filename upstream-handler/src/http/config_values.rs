@@ -79,7 +79,7 @@ pub(crate) fn decode(text: &str) -> Result<(ConfigValues, String), Failure> {
         .map_err(|error| Failure::at(StatusCode::BAD_REQUEST, undecodable, &error))?;
     let values = ConfigValues::parse(text).map_err(|error| match &error {
         KindError::Yaml { .. } => Failure::at(StatusCode::BAD_REQUEST, undecodable, &error),
-        _ => foreign(text, &error),
+        KindError::WrongKind { .. } => foreign(text, &error),
     })?;
     Ok((values, change::digest(&document)))
 }

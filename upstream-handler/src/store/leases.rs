@@ -29,7 +29,8 @@ pub(crate) struct Fence {
 pub(crate) struct Holder {
     /// What for.
     pub purpose: String,
-    holder: String,
+    #[sqlx(rename = "holder")]
+    boot_id: String,
     epoch: i64,
     heartbeat_ms: i64,
 }
@@ -56,8 +57,8 @@ impl Store {
         let epoch = match row {
             // A holder of this very process left it behind by a panic: its guard is gone.
             Some(row)
-                if !row.holder.is_empty()
-                    && row.holder != boot_id
+                if !row.boot_id.is_empty()
+                    && row.boot_id != boot_id
                     && now.saturating_sub(row.heartbeat_ms) < DEAD_AFTER_MS =>
             {
                 return Ok(Err(row));

@@ -187,22 +187,9 @@ mod tests {
             Object { kind: "service".into(), namespace: "other".into(), name: "db".into() },
         ]);
         let informers = if informer.is_empty() { vec![] } else { vec![informer.to_owned()] };
-        observe(&informers, &objects, "shop")
-            .iter()
-            .map(|it| {
-                format!(
-                    "{}/{}/{} {}{}",
-                    it.namespace,
-                    it.kind,
-                    it.name,
-                    it.state,
-                    match &it.reason {
-                        Some(reason) => format!(": {reason}"),
-                        None => String::new(),
-                    }
-                )
-            })
-            .collect()
+        let [state] = &observe(&informers, &objects, "shop")[..] else { panic!("one informer") };
+        let reason = state.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+        format!("{}/{}/{} {}{reason}", state.namespace, state.kind, state.name, state.state)
     }
 
     #[test]

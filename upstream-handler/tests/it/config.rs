@@ -1,5 +1,7 @@
 //! Config values: rules, secrets, merging.
 
+use std::fmt::Write as _;
+
 use sample::license::Builder;
 use serde_json::{Value, json};
 
@@ -14,7 +16,7 @@ async fn site() -> Site {
 fn values(pairs: &[(&str, &str)]) -> String {
     let mut text = "apiVersion: kots.io/v1beta1\nkind: ConfigValues\nspec:\n  values:\n".to_owned();
     for (name, value) in pairs {
-        text.push_str(&format!("    {name}:\n      value: {value:?}\n"));
+        writeln!(text, "    {name}:\n      value: {value:?}").unwrap();
     }
     text
 }
@@ -108,4 +110,29 @@ async fn the_version_to_change_can_be_chosen() {
     body["current"] = true.into();
     let reply = site.post(&format!("{APP}/config/values"), &body).await.ok();
     assert_eq!(reply["sequence"], 1);
+}
+
+#[tokio::test]
+async fn broken_rules_are_told_by_group_and_item() {
+    let site = site().await;
+    let document = sample::config_values().replace("app.example.com\n", "not_a_host!\n");
+    let refused = site.set_values(&document, true).await;
+    assert_eq!(refused.error(), "400 failed to validate config values");
+    let group = &refused.body["validationErrors"][0];
+    assert_eq!(group["name"], "access");
+    assert_eq!(group["item_errors"][0]["name"], "hostname");
+    assert_eq!(group["item_errors"][0]["type"], "text");
+    let message = group["item_errors"][0]["validation_errors"][0]["message"].as_str().unwrap();
+    assert!(!message.is_empty());
+    assert_eq!(site.history().await.len(), 1);
+}
+
+/// Two things the original loses: the name of a file, and a vendor's default for a required item.
+#[tokio::test]
+async fn file_names_and_defaults_are_kept() {
+    let site = site().await;
+    site.set_values(sample::config_values(), false).await.ok();
+    assert_eq!(item(&site, "tls_cert").await["filename"], "app.example.com.pem");
+    let timeout = item(&site, "log_level").await;
+    assert_eq!((&timeout["value"], &timeout["default"]), (&json!("debug"), &json!("info")));
 }

@@ -38,7 +38,7 @@ async fn send(site: &Site, step: Step) -> Result<Answer, reqwest::Error> {
         Step::Values => keyed(Method::POST, &format!("{APP}/config/values"))
             .json(&values_body(sample::config_values(), true)),
     };
-    Answer::try_of(request.timeout(Duration::from_secs(60))).await
+    Answer::try_of(request.timeout(Duration::from_mins(1))).await
 }
 
 /// Carries `steps` out with a server that dies at `point` on its `n`th pass; returns whether it did.

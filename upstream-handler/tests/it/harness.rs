@@ -13,17 +13,17 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long anything is waited for.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A process that is killed when it goes out of scope.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Process {
     /// Starts a command that prints where it listens.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -34,18 +34,18 @@ impl Process {
         Self { url: url.to_owned(), child }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Kills it as a power cut would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// Whether it has ended by itself, waiting for that.
-    pub fn wait_end(&mut self) -> std::process::ExitStatus {
+    pub(crate) fn wait_end(&mut self) -> std::process::ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -57,11 +57,12 @@ impl Process {
     }
 
     /// Whether it has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
+    #[cfg(feature = "faults")]
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.id()).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
@@ -73,7 +74,7 @@ impl Drop for Process {
     }
 }
 
-pub fn kotsadm() -> Command {
+pub(crate) fn kotsadm() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kotsadm"));
     command
         .env_remove("REPLICATED_APP_ENDPOINT")
@@ -84,28 +85,28 @@ pub fn kotsadm() -> Command {
 }
 
 /// One console with its state, its target, and a mirror.
-pub struct Site {
-    pub folder: TempDir,
-    pub mirror: Process,
-    pub server: Option<Process>,
-    pub http: reqwest::Client,
+pub(crate) struct Site {
+    pub(crate) folder: TempDir,
+    pub(crate) mirror: Process,
+    pub(crate) server: Option<Process>,
+    pub(crate) http: reqwest::Client,
     envs: Vec<(&'static str, String)>,
 }
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub body: Value,
-    pub headers: reqwest::header::HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) headers: reqwest::header::HeaderMap,
 }
 
 impl Answer {
-    pub async fn of(request: RequestBuilder) -> Self {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
         Self::try_of(request).await.unwrap()
     }
 
-    pub async fn try_of(request: RequestBuilder) -> Result<Self, reqwest::Error> {
+    pub(crate) async fn try_of(request: RequestBuilder) -> Result<Self, reqwest::Error> {
         let response = request.timeout(LIMIT).send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
@@ -114,23 +115,23 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn ok(self) -> Value {
+    pub(crate) fn ok(self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
         self.body
     }
 
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         format!("{} {}", self.status, self.body["error"].as_str().unwrap_or("-"))
     }
 }
 
 impl Site {
     /// A site whose mirror has the sample application, with the sample licence.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_license(&Builder::new().yaml())
     }
 
-    pub fn with_license(license: &str) -> Self {
+    pub(crate) fn with_license(license: &str) -> Self {
         let folder = TempDir::new().unwrap();
         sample::mirror::write_sample(&folder.path().join("mirror"), license).unwrap();
         let mirror = Process::start(kotsadm().args([
@@ -149,20 +150,20 @@ impl Site {
     }
 
     /// Sets a variable for the next start.
-    pub fn env(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn env(&mut self, name: &'static str, value: &str) {
         self.envs.retain(|(it, _)| *it != name);
         if !value.is_empty() {
             self.envs.push((name, value.to_owned()));
         }
     }
 
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = kotsadm();
         self.arguments(&mut command);
         command
     }
 
-    pub fn arguments(&self, command: &mut Command) {
+    pub(crate) fn arguments(&self, command: &mut Command) {
         command
             .args(["serve", "--listen=127.0.0.1:0", "--namespace=shop"])
             .arg("--state")
@@ -174,52 +175,52 @@ impl Site {
             .envs(self.envs.iter().map(|(name, value)| (name, value)));
     }
 
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.server = Some(Process::start(&mut self.command()));
     }
 
-    pub fn start_by(&mut self, command: &mut Command) {
+    pub(crate) fn start_by(&mut self, command: &mut Command) {
         self.server = Some(Process::start(command));
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.server.take().unwrap().kill();
     }
 
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 
-    pub fn target(&self) -> PathBuf {
+    pub(crate) fn target(&self) -> PathBuf {
         self.folder.path().join("target")
     }
 
-    pub fn auth(&self) -> String {
+    pub(crate) fn auth(&self) -> String {
         std::fs::read_to_string(self.state().join("secrets/authstring")).unwrap()
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.server.as_ref().unwrap().url)
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, self.url(path)).header("Authorization", self.auth())
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::of(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         Answer::of(self.request(Method::POST, path).json(body)).await
     }
 
-    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
         Answer::of(self.request(Method::PUT, path).json(body)).await
     }
 
     /// Installs 1.0.0 from the mirror and waits until it is deployed.
-    pub async fn install(&self, license: &str) {
+    pub(crate) async fn install(&self, license: &str) {
         let body = json!({
             "licenseData": license,
             "versionLabel": "1.0.0",
@@ -231,7 +232,7 @@ impl Site {
     }
 
     /// Installs the bundle of 1.0.0 and waits until it is deployed.
-    pub async fn install_airgap(&self, license: &str) {
+    pub(crate) async fn install_airgap(&self, license: &str) {
         let body = json!({ "licenseData": license, "isAirgap": true });
         self.post("/api/v1/license", &body).await.ok();
         let (yaml, app) = bundle_parts(&BundleSpec::sample("1.0.0").unwrap());
@@ -247,7 +248,7 @@ impl Site {
     }
 
     /// Waits until a version has a status.
-    pub async fn wait_for(&self, sequence: i64, status: &str) -> Value {
+    pub(crate) async fn wait_for(&self, sequence: i64, status: &str) -> Value {
         let start = Instant::now();
         loop {
             let versions = self.versions().await;
@@ -261,14 +262,14 @@ impl Site {
     }
 
     /// All versions, newest first.
-    pub async fn versions(&self) -> Vec<Value> {
+    pub(crate) async fn versions(&self) -> Vec<Value> {
         let path = format!("{APP}/versions?pageSize=-1&currentPage=-1");
         let reply = self.get(&path).await.ok();
         reply["versionHistory"].as_array().unwrap().clone()
     }
 
     /// All versions as `sequence source label status`, oldest first.
-    pub async fn history(&self) -> Vec<String> {
+    pub(crate) async fn history(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         self.versions()
             .await
@@ -282,28 +283,28 @@ impl Site {
     }
 
     /// Sends a bundle as `kots deploy` does.
-    pub async fn upload(&self, spec: &BundleSpec) -> Answer {
+    pub(crate) async fn upload(&self, spec: &BundleSpec) -> Answer {
         let (yaml, app) = bundle_parts(spec);
         let parts = [("airgap.yaml", yaml.as_slice()), ("app.tar.gz", app.as_slice())];
         Answer::of(multipart(self.request(Method::POST, UPDATE), &parts)).await
     }
 
-    pub async fn set_values(&self, document: &str, deploy: bool) -> Answer {
+    pub(crate) async fn set_values(&self, document: &str, deploy: bool) -> Answer {
         self.post(&format!("{APP}/config/values"), &values_body(document, deploy)).await
     }
 }
 
 /// Path of the sample application.
-pub const APP: &str = "/api/v1/app/sample-app";
+pub(crate) const APP: &str = "/api/v1/app/sample-app";
 /// Path of its updates.
-pub const UPDATE: &str = "/api/v1/app/sample-app/upstream/update";
+pub(crate) const UPDATE: &str = "/api/v1/app/sample-app/upstream/update";
 
 /// Path of the online update to 1.1.0.
-pub fn update_path() -> String {
+pub(crate) fn update_path() -> String {
     format!("{UPDATE}?channelId={}&channelSequence=2", sample::STABLE_ID)
 }
 
-pub fn values_body(document: &str, deploy: bool) -> Value {
+pub(crate) fn values_body(document: &str, deploy: bool) -> Value {
     json!({
         "configValues": base64(document.as_bytes()),
         "deploy": deploy,
@@ -312,18 +313,18 @@ pub fn values_body(document: &str, deploy: bool) -> Value {
     })
 }
 
-pub fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// `airgap.yaml` and `app.tar.gz` of a bundle.
-pub fn bundle_parts(spec: &BundleSpec) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn bundle_parts(spec: &BundleSpec) -> (Vec<u8>, Vec<u8>) {
     let yaml = spec.airgap_yaml.clone().unwrap_or_else(|| spec.airgap.to_yaml());
     (yaml.into_bytes(), airgap::release::pack(&spec.files).unwrap())
 }
 
 /// Adds a multipart body as Go writes it.
-pub fn multipart(request: RequestBuilder, parts: &[(&str, &[u8])]) -> RequestBuilder {
+pub(crate) fn multipart(request: RequestBuilder, parts: &[(&str, &[u8])]) -> RequestBuilder {
     let mut body = Vec::new();
     for (name, bytes) in parts {
         body.extend_from_slice(part_head(name).as_bytes());
@@ -334,10 +335,11 @@ pub fn multipart(request: RequestBuilder, parts: &[(&str, &[u8])]) -> RequestBui
     request.header("Content-Type", CONTENT_TYPE).body(body)
 }
 
-pub const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
-pub const CONTENT_TYPE: &str = "multipart/form-data; boundary=0123456789abcdef0123456789abcdef";
+pub(crate) const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const CONTENT_TYPE: &str =
+    "multipart/form-data; boundary=0123456789abcdef0123456789abcdef";
 
-pub fn part_head(name: &str) -> String {
+pub(crate) fn part_head(name: &str) -> String {
     format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\
          Content-Type: application/octet-stream\r\n\r\n"
@@ -345,7 +347,7 @@ pub fn part_head(name: &str) -> String {
 }
 
 /// Names of everything below a folder, sorted.
-pub fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, below: &str, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();

@@ -4,6 +4,7 @@
 mod api;
 mod bundle;
 mod config;
+mod deploy;
 mod disk;
 #[cfg(feature = "faults")]
 mod faults;
@@ -13,3 +14,5 @@ mod idempotency;
 mod license;
 mod memory;
 mod online;
+mod preflight;
+mod real;

@@ -65,7 +65,7 @@ async fn a_quarter_gibibyte() {
         .request(Method::POST, UPDATE)
         .header("Content-Type", CONTENT_TYPE)
         .body(reqwest::Body::wrap_stream(chunks))
-        .timeout(Duration::from_secs(300));
+        .timeout(Duration::from_mins(5));
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
     reading.await.unwrap();

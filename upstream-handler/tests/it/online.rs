@@ -134,3 +134,75 @@ async fn a_past_version_may_be_deployed_only_when_the_vendor_allows_it() {
     let gone = site.post(&format!("{APP}/sequence/9/deploy"), &json!({})).await;
     assert_eq!(gone.error(), "404 version for sequence 9 not found");
 }
+
+/// A required release between the installed one and the wanted one comes first.
+#[tokio::test]
+async fn required_releases_come_first() {
+    let site = Site::new();
+    site.install(&Builder::new().yaml()).await;
+    let path = site.folder.path().join("mirror/sample-app/channels/stable.yaml");
+    let mut channel: serde_json::Value =
+        kinds::yaml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    channel["releases"][1]["isRequired"] = true.into();
+    let mut third = channel["releases"][1].clone();
+    third["channelSequence"] = 3.into();
+    third["releaseSequence"] = 6.into();
+    third["versionLabel"] = "1.2.0".into();
+    channel["releases"].as_array_mut().unwrap().push(third);
+    std::fs::write(&path, kinds::yaml::to_string(&channel).unwrap()).unwrap();
+
+    let to = |sequence: i64| format!("{APP}/upstream/update?channelSequence={sequence}");
+    assert_eq!(
+        site.post(&to(3), &json!({})).await.error(),
+        "500 This version cannot be deployed because version 1.1.0 is required and must be \
+         deployed first."
+    );
+    let updates = site.get(&format!("{APP}/updates")).await.ok();
+    assert_eq!(updates["updates"][0]["versionLabel"], "1.2.0");
+    assert_eq!(updates["updates"][0]["isDeployable"], false);
+    assert_eq!(updates["updates"][1]["isDeployable"], true);
+    site.post(&to(2), &json!({})).await.ok();
+    site.post(&to(3), &json!({})).await.ok();
+    // It may be fetched now; deploying it waits for the one before.
+    let early = site.post(&format!("{APP}/sequence/2/deploy"), &json!({})).await;
+    assert_eq!(
+        early.error(),
+        "500 This version cannot be deployed because version 1.1.0 is required and must be \
+         deployed first."
+    );
+    site.post(&format!("{APP}/sequence/1/deploy"), &json!({})).await.ok();
+    site.wait_for(1, "deployed").await;
+    site.post(&format!("{APP}/sequence/2/deploy"), &json!({})).await.ok();
+    site.wait_for(2, "deployed").await;
+}
+
+#[tokio::test]
+async fn pages_of_versions() {
+    let site = Site::new();
+    site.install(&Builder::new().yaml()).await;
+    for _ in 0..3 {
+        site.set_values(sample::config_values(), false).await.ok();
+    }
+    let page = async |query: &str| {
+        let reply = site.get(&format!("{APP}/versions?{query}")).await.ok();
+        let sequences: Vec<i64> = reply["versionHistory"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["sequence"].as_i64().unwrap())
+            .collect();
+        let count = |name: &str| reply[name].as_i64().unwrap();
+        format!(
+            "{sequences:?} of {}, {} skipped, {} remain",
+            count("totalCount"),
+            count("numOfSkippedVersions"),
+            count("numOfRemainingVersions")
+        )
+    };
+    assert_eq!(page("").await, "[3, 2, 1, 0] of 4, 0 skipped, 0 remain");
+    assert_eq!(page("pageSize=2").await, "[3, 2] of 4, 0 skipped, 2 remain");
+    assert_eq!(page("pageSize=2&currentPage=1").await, "[1, 0] of 4, 0 skipped, 0 remain");
+    assert_eq!(page("pageSize=2&currentPage=9").await, "[] of 4, 0 skipped, 0 remain");
+    assert_eq!(page("pinLatest=true").await, "[3] of 4, 0 skipped, 3 remain");
+    assert_eq!(page("pageSize=-1&currentPage=-1").await, "[3, 2, 1, 0] of 4, 0 skipped, 0 remain");
+}

@@ -40,8 +40,9 @@ fn chart(
     let Ok(file) = File::open(path) else { return Ok(()) };
     let mut tar = TarReader::new(Gunzip::new(file, &limits.app), &limits.app);
     while let Some(entry) = tar.next_entry()? {
-        let is_template = entry.name.contains("/templates/")
-            && (entry.name.ends_with(".yaml") || entry.name.ends_with(".yml"));
+        let is_yaml =
+            Path::new(&entry.name).extension().is_some_and(|it| it == "yaml" || it == "yml");
+        let is_template = is_yaml && entry.name.contains("/templates/");
         if entry.kind == EntryKind::Directory || !is_template || entry.size > MAX_TEMPLATE_BYTES {
             continue;
         }
