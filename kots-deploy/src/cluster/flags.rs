@@ -53,6 +53,12 @@ pub struct Surroundings {
     pub kubeconfig: Option<OsString>,
     /// `HOME`.
     pub home: Option<PathBuf>,
+    /// `HTTP_PROXY` or `http_proxy`: for an API server at an http address.
+    pub http_proxy: Option<String>,
+    /// `HTTPS_PROXY` or `https_proxy`: for an API server at an https address.
+    pub https_proxy: Option<String>,
+    /// `NO_PROXY` or `no_proxy`: what is reached without either.
+    pub no_proxy: Option<String>,
     /// Whether a service account and the API server's address are at hand.
     pub in_cluster: bool,
     /// Whether `EMBEDDED_CLUSTER_ID` is set: a created auth secret then gets extra labels.
@@ -63,10 +69,16 @@ impl Surroundings {
     /// Reads the process environment.
     pub fn from_process() -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let text = |names: [&str; 2]| {
+            names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        };
         let token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
         Self {
             kubeconfig: std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()),
             home: std::env::var_os("HOME").filter(|value| !value.is_empty()).map(PathBuf::from),
+            http_proxy: text(["HTTP_PROXY", "http_proxy"]),
+            https_proxy: text(["HTTPS_PROXY", "https_proxy"]),
+            no_proxy: text(["NO_PROXY", "no_proxy"]),
             in_cluster: set("KUBERNETES_SERVICE_HOST")
                 && set("KUBERNETES_SERVICE_PORT")
                 && std::path::Path::new(token).is_file(),

@@ -3,9 +3,12 @@
 //! not matter; flags win over files; without any of it, the service account of the pod we run in.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
 use kube::config::{
     AuthInfo, Cluster, Config, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster,
     NamedContext,
@@ -132,10 +135,14 @@ pub(super) async fn client_config(
         Some((mut cluster, mut user)) => {
             override_cluster(&mut cluster, flags);
             override_user(&mut user, flags)?;
+            let proxy = cluster.proxy_url.clone();
             let kubeconfig = alone(cluster, user);
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            let options = KubeConfigOptions::default();
+            let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
                 .await
-                .map_err(|error| unusable(&error))?
+                .map_err(|error| unusable(&error))?;
+            config.proxy_url = proxy_url(proxy.as_deref(), &config.cluster_url, surroundings)?;
+            config
         }
         None if surroundings.in_cluster => {
             let mut config = Config::incluster().map_err(|error| unusable(&error))?;
@@ -153,6 +160,46 @@ pub(super) async fn client_config(
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.default_retry = false;
     Ok((config, request_timeout))
+}
+
+/// Returns the proxy of the API server: the kubeconfig's whatever the environment says, else the
+/// environment's unless `NO_PROXY` names the API server. (kube compares `NO_PROXY` with the address
+/// of the proxy, so its choice is not used.)
+fn proxy_url(
+    from_file: Option<&str>,
+    server: &Uri,
+    surroundings: &Surroundings,
+) -> Result<Option<Uri>, ConfigError> {
+    let from_environment = match server.scheme_str() {
+        Some("http") => surroundings.http_proxy.as_deref(),
+        _ => surroundings.https_proxy.as_deref(),
+    };
+    let proxy = match (given(from_file), from_environment) {
+        (Some(proxy), _) => proxy,
+        (None, Some(proxy)) if intercepts(proxy, server, surroundings) => proxy,
+        (None, _) => return Ok(None),
+    };
+    let url = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
+    url.parse().map(Some).map_err(|error| {
+        // The text may hold a password.
+        ConfigError::Config(format!("the URL of the API server's proxy cannot be read: {error}"))
+    })
+}
+
+/// Whether a request to `server` goes through `proxy`: not to this machine, as in Go, and not to
+/// what `NO_PROXY` lists.
+fn intercepts(proxy: &str, server: &Uri, surroundings: &Surroundings) -> bool {
+    let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+    let address: Option<IpAddr> = host.parse().ok();
+    if host == "localhost" || address.is_some_and(|address| address.is_loopback()) {
+        return false;
+    }
+    let rules = Matcher::builder()
+        .http(proxy.to_owned())
+        .https(proxy.to_owned())
+        .no(surroundings.no_proxy.clone().unwrap_or_default())
+        .build();
+    rules.intercept(server).is_some()
 }
 
 fn alone(cluster: Cluster, user: AuthInfo) -> Kubeconfig {
@@ -418,6 +465,28 @@ contexts:
         assert!(loaded.namespace.is_none());
         let error = client_config(loaded, &flags, &surroundings).await.expect_err("no cluster");
         insta::assert_snapshot!(error.to_string(), @"failed to get cluster config: failed to convert kube flags to rest config: invalid configuration: no configuration has been provided, try setting KUBERNETES_MASTER environment variable");
+    }
+
+    #[test]
+    fn proxies() {
+        let check = |from_file: Option<&str>, server: &str, no_proxy: &str| {
+            let surroundings = Surroundings {
+                http_proxy: Some("plain:3128".into()),
+                https_proxy: Some("http://me:pw@secure:3128".into()),
+                no_proxy: Some(no_proxy.to_owned()),
+                ..Surroundings::default()
+            };
+            let proxy = proxy_url(from_file, &server.parse().expect("a URI"), &surroundings);
+            proxy.expect("a proxy").map_or_else(|| "none".to_owned(), |proxy| proxy.to_string())
+        };
+        assert_eq!(check(None, "https://k:6443", ""), "http://me:pw@secure:3128/");
+        assert_eq!(check(None, "http://k:6443", ""), "http://plain:3128/");
+        assert_eq!(check(None, "https://10.1.2.3:6443", "a,10.0.0.0/8,"), "none");
+        assert_eq!(check(None, "https://k.corp:6443", ".corp"), "none");
+        assert_eq!(check(None, "https://k:6443", "secure"), "http://me:pw@secure:3128/");
+        assert_eq!(check(None, "https://127.0.0.1:6443", ""), "none");
+        assert_eq!(check(None, "https://[::1]:6443", ""), "none");
+        assert_eq!(check(Some("http://own:1"), "https://k.corp:6443", ".corp"), "http://own:1/");
     }
 
     #[test]
