@@ -338,9 +338,9 @@ impl<R: Read> Read for EntryData<'_, R> {
     }
 }
 
-/// The name in a GNU long name entry: everything before the zeros that end it, and nothing after.
+/// The name in a GNU long name entry: without the zero that ends it, of which there is one.
 fn long_name(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
-    while bytes.last() == Some(&0) {
+    if bytes.last() == Some(&0) {
         bytes.pop();
     }
     (!bytes.contains(&0)).then_some(bytes)

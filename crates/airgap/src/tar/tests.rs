@@ -195,6 +195,7 @@ fn only_files_and_folders_are_allowed() {
 #[test]
 fn extensions_of_one_format_do_not_count_in_another() {
     assert_snapshot!(check(&Tar::default().entry("l", b'L', b"b\0").file("c").end()), @"error: refused entry `l`: it is a thing of unknown type, only regular files and folders are allowed");
+    assert_snapshot!(check(&Tar::default().long_name("a\0").file("c").end()), @"error: not a sound tar archive: at byte 1536, a GNU long name holds a zero byte");
     assert_snapshot!(check(&Tar::default().header(b"a", b'0', b"0", |it| it[262] = b'1').end()), @"error: not a sound tar archive: at byte 0, the header is of an unknown format");
 }
 
