@@ -125,6 +125,10 @@ impl Client {
                 Verdict::Wait { why, after } => (told(&why, error.as_ref()), after),
             };
             faults += 1;
+            let next = Instant::now() + after.unwrap_or(pause);
+            if next >= self.deadline {
+                return Err(self.out_of_time(why));
+            }
             if faults == 1 {
                 let left = self.deadline.saturating_duration_since(Instant::now());
                 reporter.warn(format!(
@@ -133,11 +137,7 @@ impl Client {
                     show(left)
                 ));
             }
-            let next = Instant::now() + after.unwrap_or(pause);
             pause = (pause * 8 / 5).min(LONGEST_PAUSE);
-            if next >= self.deadline {
-                return Err(self.out_of_time(why));
-            }
             sleep_until(next).await;
         }
     }

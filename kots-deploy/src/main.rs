@@ -59,7 +59,7 @@ fn broken(error: &std::io::Error) -> ExitCode {
 
 fn misread_line(misread: &Misread) -> ExitCode {
     let report = error::of(&misread.error, &misread.hint);
-    let _ = std::io::stderr().write_all(error::text(&report).as_bytes());
+    let _ = std::io::stderr().write_all(error::text(&report, error::Chain::Whole).as_bytes());
     if misread.output != Output::Text {
         let known = Known { app: misread.app.clone(), ..Known::default() };
         let document = refused(known, DeployOutcome::Rejected, report);

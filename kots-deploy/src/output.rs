@@ -16,6 +16,7 @@ use steps::{Shared, Sink};
 use wire::report::{DeployOutcome, DeployReport, DeployTarget};
 
 use crate::deploy::args::{Output, ProgressStyle, RunArgs};
+use error::Chain;
 use lines::Lines;
 use progress::{Progress, Style};
 
@@ -93,7 +94,9 @@ impl Printer {
     pub fn finish(&self, document: &DeployReport) {
         self.lines.with(Lines::clear);
         if let Some(error) = &document.error {
-            let text = error::text(error);
+            // A run that never began was ended by one error with its chain.
+            let chain = if document.steps.is_empty() { Chain::Whole } else { Chain::First };
+            let text = error::text(error, chain);
             self.lines.with(|it| it.error(&text));
         }
         let _ = match (self.output, &self.events) {

@@ -179,7 +179,8 @@ async fn enter(
             if let ClusterError::Auth(AuthError::Check(_)) = &error {
                 reporter.warn(unreadable_secret_notice(cluster.namespace()));
             }
-            let mut failure = Failure::from_error("rejected", &error).nothing_changed();
+            let mut failure = Failure::new("rejected", error.to_string()).nothing_changed();
+            failure.why.extend(std::error::Error::source(&error).map(chain));
             failure.next = error.hint(cluster.namespace());
             return Err(failure);
         }

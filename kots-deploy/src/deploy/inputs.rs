@@ -12,9 +12,7 @@ use jiff::Timestamp;
 use kinds::airgap::Airgap;
 use kinds::config::ConfigValues;
 use kinds::gvk::KindError;
-use kinds::license::{
-    ChannelError, ExpiryError, KeyError, LicenseError, RootKeys, VerifiedLicense, verify,
-};
+use kinds::license::{ExpiryError, KeyError, LicenseError, RootKeys, VerifiedLicense, verify};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -123,9 +121,6 @@ pub enum InputError {
     Channel {
         /// The channel's name, or its id.
         name: String,
-        /// Which it has.
-        #[source]
-        source: ChannelError,
     },
     /// An image format nobody knows. The original's words.
     #[error("Airgap bundle format '{0}' is not supported")]
@@ -347,7 +342,7 @@ fn fits(airgap: &Airgap, license: &VerifiedLicense, app: &str) -> Result<(), Inp
         .license
         .channel(&airgap.channel_id)
         .map(drop)
-        .map_err(|source| InputError::Channel { name: name.clone(), source })
+        .map_err(|_| InputError::Channel { name: name.clone() })
 }
 
 /// Looks whether a bundle holds image files: a list of images in `airgap.yaml` says only that the release has some.

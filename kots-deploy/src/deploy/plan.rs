@@ -16,6 +16,9 @@ use super::target::Target;
 use super::values::Values;
 use crate::reach::Way;
 
+/// Why an online run pushes no images.
+pub const ONLINE_IMAGES: &str = "an online release's images are pulled from where they are";
+
 /// One upgrade, ready to be carried out.
 #[derive(Debug)]
 pub struct DeployPlan {
@@ -56,7 +59,7 @@ pub enum PlanError {
     Input(#[from] InputError),
     /// The bundle holds images that would have to be pushed.
     #[error(
-        "airgap bundle holds {count} images, and pushing images to {registry} is not part of this version of kots"
+        "airgap bundle holds images ({count} in airgap.yaml), and pushing images to {registry} is not part of this version of kots"
     )]
     ImagePush {
         /// How many `airgap.yaml` lists.
@@ -121,8 +124,7 @@ pub fn resolve(
             cursor: args.channel_sequence.to_string(),
             ..Target::default()
         };
-        let reason = "an online release's images are pulled from where they are";
-        return Ok(plan(target, None, reason.to_owned()));
+        return Ok(plan(target, None, ONLINE_IMAGES.to_owned()));
     };
     let keys = inputs::root_keys(&args.license_root_keys)?;
     let license = inputs::license(license_path, &keys, &args.slug, now)?;

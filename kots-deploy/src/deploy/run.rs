@@ -97,6 +97,7 @@ pub(crate) async fn carry_out(
         embedded: None,
         settled: None,
         sequence: None,
+        label: None,
         status: None,
         last: last.clone(),
     };
@@ -118,6 +119,10 @@ pub(crate) async fn carry_out(
     }
     if let Some(dir) = &state_dir {
         let _ = journal::prune(dir, &journal::Retention::default(), Timestamp::now());
+    }
+    let mut known = known;
+    if let Some(label) = context.label.take().filter(|_| known.target.version_label.is_empty()) {
+        known.target.version_label = label;
     }
     let known = Known {
         sequence: context.sequence,

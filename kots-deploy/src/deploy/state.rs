@@ -10,6 +10,7 @@ use wire::app::{App, AppStatus};
 
 use super::args::Wait;
 use super::plan::DeployPlan;
+use super::target::{Target, versions};
 use super::verdict::Move;
 use crate::client::Client;
 use crate::client::call::CallError;
@@ -39,6 +40,8 @@ pub struct Context {
     pub settled: Option<Move>,
     /// The version that carries the target, once known.
     pub sequence: Option<i64>,
+    /// The vendor's label of the target, once the server has told it.
+    pub label: Option<String>,
     /// What the status informers said last.
     pub status: Option<AppStatus>,
     /// What was seen last, for a run that ends without an end.
@@ -95,9 +98,25 @@ impl Context {
         }
     }
 
-    /// The version's words for messages.
+    /// The target, with its label as far as it is known.
+    pub fn target(&self) -> Target {
+        let target = self.plan.target.clone();
+        match &self.label {
+            Some(label) if target.label.is_empty() => Target { label: label.clone(), ..target },
+            _ => target,
+        }
+    }
+
+    /// The target's words for messages.
     pub fn target_name(&self) -> String {
-        self.plan.target.name()
+        self.target().name()
+    }
+
+    /// Learns the target's label from a version that carries it.
+    pub fn learn_label(&mut self, app: &App) {
+        if let Some(version) = versions(app).into_iter().find(|it| self.plan.target.is(it)) {
+            self.label = Some(version.version_label.clone()).filter(|it| !it.is_empty());
+        }
     }
 }
 
@@ -121,11 +140,11 @@ async fn unknown_app(
         Ok(apps) if !apps.iter().any(|it| it.slug == slug) => {
             let known: Vec<&str> = apps.iter().map(|it| it.slug.as_str()).collect();
             let known = match known.as_slice() {
-                [] => "no application is installed".to_owned(),
-                names => format!("installed: {}", names.join(", ")),
+                [] => format!("{} has no application", client.address()),
+                names => format!("{} has {}", client.address(), names.join(", ")),
             };
             Failure::new("rejected", format!("app with slug {slug} not found"))
-                .because(format!("{}: {known}", client.address()))
+                .because(known)
                 .next("name an installed application, or install it with `kots install`")
                 .nothing_changed()
         }

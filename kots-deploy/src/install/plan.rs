@@ -9,7 +9,7 @@ use steps::RunKey;
 
 use super::args::InstallArgs;
 use crate::deploy::inputs;
-use crate::deploy::plan::{AirgapInput, DeployPlan, PlanError, no_images};
+use crate::deploy::plan::{AirgapInput, DeployPlan, ONLINE_IMAGES, PlanError, no_images};
 use crate::deploy::target::Target;
 use crate::deploy::values::Values;
 use crate::reach::Way;
@@ -45,7 +45,7 @@ pub fn resolve(
     let license = inputs::license(&args.license, &keys, &args.slug, now)?;
     let mut target = Target { label: args.version_label.clone(), ..Target::default() };
     let mut input = None;
-    let mut images = "an online release's images are pulled from where they are".to_owned();
+    let mut images = ONLINE_IMAGES.to_owned();
     if let Some(path) = &args.airgap_bundle {
         let check = inputs::bundle(path, &license, &args.license, &args.slug, on_progress)?;
         images = no_images(path, &check, &args.images)?;

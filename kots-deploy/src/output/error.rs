@@ -2,15 +2,28 @@
 
 use wire::report::ErrorReport;
 
-/// `Error: what: why`, further causes indented, and `hint: next`.
-pub fn text(error: &ErrorReport) -> String {
+/// How many causes belong to the first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chain {
+    /// All: each is the cause of the one before.
+    Whole,
+    /// The first; the others are details, such as the items that are wrong.
+    First,
+}
+
+/// `Error: what: why`, details indented, and `hint: next`.
+pub fn text(error: &ErrorReport, chain: Chain) -> String {
     let mut text = format!("Error: {}", error.what);
-    let mut causes = error.why.iter();
-    if let Some(first) = causes.next() {
-        text.push_str(": ");
-        text.push_str(first);
-    }
+    let n_chain = match chain {
+        Chain::Whole => error.why.len(),
+        Chain::First => 1.min(error.why.len()),
+    };
+    let (causes, details) = error.why.split_at(n_chain);
     for cause in causes {
+        text.push_str(": ");
+        text.push_str(cause);
+    }
+    for cause in details {
         for line in cause.lines() {
             text.push_str("\n  ");
             text.push_str(line);
@@ -42,13 +55,13 @@ mod tests {
             why: vec!["license sync failed: no".into(), "line\nline".into()],
             next: "do this".into(),
         };
-        insta::assert_snapshot!(text(&error), @r"
+        insta::assert_snapshot!(text(&error, Chain::First), @r"
         Error: failed to sync license: license sync failed: no
           line
           line
         hint: do this
         ");
         let short = ErrorReport { what: "no".into(), ..ErrorReport::default() };
-        assert_eq!(text(&short), "Error: no\n");
+        assert_eq!(text(&short, Chain::Whole), "Error: no\n");
     }
 }

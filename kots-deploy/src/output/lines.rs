@@ -5,6 +5,7 @@ use std::io::Write;
 use steps::{Event, EventKind, Level, Outcome, Sink};
 
 use super::progress::Progress;
+use crate::deploy::plan::ONLINE_IMAGES;
 
 /// Prints messages as bullets and warnings as warnings.
 pub(super) struct Lines {
@@ -58,9 +59,8 @@ impl Sink for Lines {
             }
             EventKind::Message { level: Level::Info, text, .. } => self.bullet(text),
             EventKind::Message { level: Level::Warning, text, .. } => self.warning(text),
-            // Steps behind a failed one are in the document; as lines they would bury the error.
             EventKind::StepEnded { step, outcome: Outcome::Skipped { reason } }
-                if !reason.starts_with("not run because") =>
+                if tells_something(reason) =>
             {
                 self.bullet(&format!("{}: skipped, {reason}", self.title(step)));
             }
@@ -74,4 +74,10 @@ impl Sink for Lines {
     fn progress(&mut self, step: &str, progress: &steps::Progress) {
         self.progress.show(&mut self.others, step, progress);
     }
+}
+
+/// Whether a skipped step is worth a line. Steps behind a failed one would bury the error, and an online release has
+/// no images to push; both are in the document.
+fn tells_something(reason: &str) -> bool {
+    !reason.starts_with("not run because") && reason != ONLINE_IMAGES
 }

@@ -43,7 +43,8 @@ impl Progress {
         match &self.last {
             Some((name, at)) if name == step && at.elapsed() < every => return,
             // What is over within the first interval needs no line.
-            None if self.style == Style::Plain => {
+            Some((name, _)) if self.style == Style::Line || name == step => {}
+            _ if self.style == Style::Plain => {
                 self.last = Some((step.to_owned(), Instant::now()));
                 return;
             }

@@ -36,6 +36,7 @@ impl Step<Context> for CheckState {
         } else {
             context.app(scope).await?
         };
+        context.learn_label(&app);
         permitted(context, &app)?;
         let license_is_new = license_is_new(context, scope, &app).await?;
         let next = next_move(context, scope, &app, license_is_new).await?;
@@ -62,7 +63,7 @@ impl Step<Context> for CheckState {
 
 /// Refuses what may not be deployed over what is there.
 pub(super) fn permitted(context: &Context, app: &App) -> Result<(), Failure> {
-    target::permitted(&context.plan.target, app).map_err(|it: Conflict| {
+    target::permitted(&context.target(), app).map_err(|it: Conflict| {
         let hint = it.hint();
         Failure::from_error("rejected", &it).next(hint).nothing_changed()
     })

@@ -41,20 +41,19 @@ impl Step<Context> for Update {
         context: &mut Context,
         scope: &mut Scope<'_>,
     ) -> Result<Check, Failure> {
-        let plan = &context.plan;
         if let Some(sequence) = context.settled.as_ref().and(context.sequence) {
             return Ok(Check::done(format!(
                 "sequence {sequence} already carries {}",
-                plan.target.name()
+                context.target_name()
             )));
         }
         let app = context.app(scope).await?;
         permitted(context, &app)?;
-        if let Some(version) = base(&plan.target, &app) {
+        if let Some(version) = base(&context.plan.target, &app) {
             let sequence = version.sequence;
             return Ok(Check::done(format!(
                 "sequence {sequence} already carries {}",
-                plan.target.name()
+                context.target_name()
             )));
         }
         self.key = idempotency_key(scope);
@@ -92,6 +91,7 @@ impl Step<Context> for Update {
         scope: &mut Scope<'_>,
     ) -> Result<Done, Failure> {
         let app = context.app(scope).await?;
+        context.learn_label(&app);
         permitted(context, &app)?;
         let target = &context.plan.target;
         if base(target, &app).is_some() {

@@ -10,6 +10,7 @@ use crate::cli::duration::show;
 use crate::deploy::args::Wait;
 use crate::deploy::state::{Context, failure};
 use crate::deploy::target::{name, versions};
+use crate::deploy::verdict::Move;
 
 /// The first pause between two looks; each next one is longer.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -80,7 +81,11 @@ fn stage(app: &App, sequence: i64) -> Stage {
 
 async fn deployed(context: &Context, scope: &Scope<'_>, sequence: i64) -> Result<(), Failure> {
     let mut pause = FIRST_PAUSE;
-    let mut told = false;
+    // A run that found its work done is silent unless it has to wait.
+    let mut told = !is_settled(context);
+    if told {
+        scope.reporter().note(format!("Waiting until sequence {sequence} is deployed..."));
+    }
     loop {
         let app = context.app(scope).await?;
         let what = format!("deploying sequence {sequence} of {}", context.plan.slug);
@@ -164,9 +169,16 @@ fn output_lines(logs: &DownstreamLogs) -> Vec<String> {
         .collect()
 }
 
+fn is_settled(context: &Context) -> bool {
+    matches!(context.settled, Some(Move::Watch { .. }))
+}
+
 async fn ready(context: &mut Context, scope: &Scope<'_>, sequence: i64) -> Result<(), Failure> {
     let mut pause = FIRST_PAUSE;
-    let mut told = false;
+    let mut told = !is_settled(context);
+    if told {
+        scope.reporter().note("Waiting until the application is ready...");
+    }
     loop {
         let reply = context
             .client()

@@ -1,0 +1,17 @@
+//! The real `kots` against our kotsadm: real processes for the client, real sockets and state folders for the server,
+//! and a proxy between them that cuts, delays and strips.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod harness;
+mod proxy;
+
+mod deploy;
+mod embedded;
+mod faults;
+mod flags;
+#[cfg(feature = "faults")]
+mod kills;
+mod original;
+mod signals;
+mod wrong_input;

@@ -1,0 +1,258 @@
+//! Wrong input a person will give, and the answer they see.
+
+use sample::license::Builder;
+
+use crate::harness::{AIRGAPPED, Console, ONLINE, Ran, bundle};
+use crate::proxy::Proxy;
+
+/// A refusal: exit 1, nothing sent that changes anything, nothing on stdout but the first bullets.
+fn refused(console: &Console, args: &[&str]) -> String {
+    let proxy = Proxy::before(console, false);
+    let before = console.versions();
+    let ran = console.kots_at(&proxy.url(), args);
+    ran.assert(1);
+    assert_eq!(console.versions(), before);
+    show(console, &ran, proxy.address.to_string().as_str())
+}
+
+fn show(console: &Console, ran: &Ran, address: &str) -> String {
+    let text = ran.whole();
+    let text = if address.is_empty() { text } else { text.replace(address, "[proxy]") };
+    text.replace(&console.mirror.to_string(), "[mirror]")
+        .replace(&console.address.to_string(), "[console]")
+        .replace(console.path("").to_str().unwrap_or_default(), "[folder]/")
+}
+
+#[test]
+fn files_that_are_not_what_they_should_be() {
+    let console = Console::with_first_version_airgapped();
+    let write = |name: &str, text: &str| std::fs::write(console.path(name), text).unwrap();
+    let license = |name: &str, builder: Builder| write(name, &builder.yaml());
+    license("other-app.yaml", Builder::new().app("other-app"));
+    license("expired.yaml", Builder::new().expires_at("2020-01-01T00:00:00Z"));
+    license("other-channel.yaml", Builder::new().single_channel("elsewhere", "Elsewhere"));
+    license("no-airgap.yaml", Builder::new().airgap(false));
+    license("broken.yaml", Builder::new().break_signature());
+    license("edited.yaml", Builder::new().tamper(|it| it.customer_name = "Somebody".to_owned()));
+    write("not-a-license.yaml", "kind: Nothing\n");
+    write("not-a-bundle.airgap", "this is text\n");
+    write("not-values.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+    write(
+        "numbers.yaml",
+        "apiVersion: kots.io/v1beta1\nkind: ConfigValues\nspec:\n  values:\n    port:\n      value: 80\n",
+    );
+    let whole = std::fs::read(console.path("1.1.0.airgap")).unwrap();
+    std::fs::write(console.path("cut.airgap"), &whole[..whole.len() / 2]).unwrap();
+    let spec = || bundle("1.1.0");
+    spec()
+        .edit(|it| it.app_slug = "other-app".to_owned())
+        .write(&console.path("other-app.airgap"))
+        .unwrap();
+    let mut unquoted = spec();
+    unquoted.airgap_yaml =
+        Some("apiVersion: kots.io/v1beta1\nkind: Airgap\nspec:\n  updateCursor: 2\n".to_owned());
+    unquoted.write(&console.path("unquoted.airgap")).unwrap();
+
+    let with = |at: usize, value: &'static str| {
+        let mut args = AIRGAPPED;
+        args[at] = value;
+        refused(&console, &args)
+    };
+    let all = [
+        with(3, "missing.airgap"),
+        with(3, "state"),
+        with(3, "not-a-bundle.airgap"),
+        with(3, "cut.airgap"),
+        with(3, "other-app.airgap"),
+        with(3, "unquoted.airgap"),
+        with(5, "missing.yaml"),
+        with(5, "not-a-license.yaml"),
+        with(5, "other-app.yaml"),
+        with(5, "expired.yaml"),
+        with(5, "other-channel.yaml"),
+        with(5, "no-airgap.yaml"),
+        with(5, "broken.yaml"),
+        with(5, "edited.yaml"),
+        with(7, "missing.yaml"),
+        with(7, "not-values.yaml"),
+        with(7, "numbers.yaml"),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"), @r#"
+    Error: failed to stat airgap bundle: stat missing.airgap: no such file or directory
+    hint: pass the path of an air-gap bundle
+    -> 1
+
+    Error: airgap bundle `state` is a directory, but a bundle is a file that ends in `.airgap`
+    hint: pass the path of an air-gap bundle
+    -> 1
+
+    Error: failed to read airgap bundle: not a gzip stream: it starts with 0x74 0x68, gzip with 0x1f 0x8b
+    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
+    -> 1
+
+    Error: failed to read airgap bundle: cut short: the gzip stream ends after 2050 bytes, before its end
+    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
+    -> 1
+
+    Error: airgap bundle is for app "other-app", not for "sample-app"
+    hint: pass the bundle of this application
+    -> 1
+
+    Error: failed to decode airgap data: the Airgap document cannot be read: `spec.updateCursor`: invalid type: integer `2`, expected a string
+    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
+    -> 1
+
+    Error: failed to read license file: open missing.yaml: no such file or directory
+    hint: pass the path of the license the vendor gave you
+    -> 1
+
+    Error: license not-a-license.yaml is not valid: the text is not a license: found a document without apiVersion and kind, allowed is `kots.io/v1beta1, Kind=License` or `kots.io/v1beta2, Kind=License`
+    hint: download the license from the vendor again and pass it unchanged
+    -> 1
+
+    Error: license is for app "other-app", not for "sample-app"
+    hint: pass the license of this application, or name the application it is for
+    -> 1
+
+    Error: License is expired (since 2020-01-01T00:00:00Z)
+    hint: ask the vendor to renew the license
+    -> 1
+
+    Error: Requested channel (Stable) not found in license.
+    hint: pass a bundle of a channel the license has, or the license that has the channel
+    -> 1
+
+    Error: license no-airgap.yaml does not allow air-gapped installations
+    hint: ask the vendor for a license that allows air-gapped installations
+    -> 1
+
+    Error: license broken.yaml is not valid: the license signature is not valid: the signed data was changed after it was signed
+    hint: download the license from the vendor again and pass it unchanged
+    -> 1
+
+    Error: license edited.yaml was changed after it was signed: customerName
+    hint: download the license from the vendor again and pass it unchanged
+    -> 1
+
+    Error: failed to read config values file: open missing.yaml: no such file or directory
+    hint: pass the path of a ConfigValues manifest to --config-values
+    -> 1
+
+    Error: failed to decode config values file not-values.yaml: found `v1, Kind=ConfigMap`, allowed is `kots.io/v1beta1, Kind=ConfigValues`
+    hint: it must be `apiVersion: kots.io/v1beta1`, `kind: ConfigValues` with text values under `spec.values`; `kots get config` prints one
+    -> 1
+
+    Error: failed to decode config values file numbers.yaml: the ConfigValues document cannot be read: `spec.values.port.value`: invalid type: integer `80`, expected a string
+    hint: it must be `apiVersion: kots.io/v1beta1`, `kind: ConfigValues` with text values under `spec.values`; `kots get config` prints one
+    -> 1
+    "#);
+}
+
+#[test]
+fn values_that_the_release_does_not_take() {
+    let console = Console::with_first_version();
+    let values = |old: &str, new: &str| {
+        let text = sample::config_values().replace(old, new);
+        std::fs::write(console.path("config-values.yaml"), text).unwrap();
+        let ran = console.kots(&ONLINE);
+        ran.assert(1);
+        show(&console, &ran, "")
+    };
+    let all = [
+        values("value: app.example.com", "value: NOT A NAME"),
+        values("    hostname:\n      value: app.example.com\n", ""),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"), @r"
+      • Starting deployment process for sample-app...
+      • Syncing license...
+      • License already up to date
+      • Processing upstream update...
+      • Upstream update processed successfully
+      • Setting configuration and deploying...
+    Error: failed to set config and deploy: failed to validate config values
+      config item `hostname` of group `access`: must be a DNS name such as app.example.com
+    hint: correct the items in the --config-values file
+    -> 1
+
+      • Starting deployment process for sample-app...
+      • Syncing license...
+      • License already up to date
+      • Fetch the release: skipped, sequence 1 already carries 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2)
+      • Setting configuration and deploying...
+    Error: failed to set config and deploy: The following fields are required: Host name
+      config item `hostname` is required and has no value
+    hint: give every item it names a value in the --config-values file
+    -> 1
+    ");
+}
+
+#[test]
+fn a_server_that_says_no() {
+    let console = Console::with_first_version();
+    let mut unknown = ONLINE;
+    unknown[1] = "nobody";
+    let mut channel = ONLINE;
+    channel[3] = "elsewhere";
+    let mut sequence = ONLINE;
+    sequence[5] = "99";
+    let url = console.url();
+    let mut wrong = console.command(&url, &ONLINE);
+    wrong.env("KOTSADM_AUTHSTRING", "Kots nonsense");
+    let wrong = crate::harness::run(wrong);
+    wrong.assert(1);
+    let all = [
+        refused(&console, &unknown),
+        show(&console, &console.kots(&channel), ""),
+        show(&console, &console.kots(&sequence), ""),
+        show(&console, &wrong, ""),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"), @r"
+      • Starting deployment process for nobody...
+    Error: app with slug nobody not found: http://[proxy] has sample-app
+    hint: name an installed application, or install it with `kots install`
+    -> 1
+
+      • Starting deployment process for sample-app...
+      • Syncing license...
+      • License already up to date
+      • Processing upstream update...
+    Error: failed to process upstream update: upstream update failed: Requested channel (elsewhere) not found in license.
+    hint: pass a release of a channel the license has
+    -> 1
+
+      • Starting deployment process for sample-app...
+      • Syncing license...
+      • License already up to date
+      • Processing upstream update...
+    Error: failed to process upstream update: upstream update failed: failed to download upstream update: downloading the release: `[mirror]` has no `/release/sample-app/stable` (404): channel `stable` of `sample-app` has no release 99; it has 1, 2
+    hint: correct what it names, then run the same command again
+    -> 1
+
+      • Starting deployment process for sample-app...
+    Error: failed to read the application: http://[console] did not take the auth string: failed to parse authorization header
+      the auth string is not this server's
+    hint: check the auth string: it is the whole value of the secret `kotsadm-authstring`, `Kots …`
+    -> 1
+    ");
+}
+
+#[test]
+fn images_are_never_forgotten_silently() {
+    let console = Console::with_first_version_airgapped();
+    let mut spec = bundle("1.1.0").edit(|it| it.saved_images = vec!["alpine:3.19.1".to_owned()]);
+    spec.extra.push(airgap::ReleaseFile {
+        path: "images/docker-archive/docker.io/library/alpine/3.19.1".into(),
+        bytes: b"an image".to_vec(),
+    });
+    spec.write(&console.path("images.airgap")).unwrap();
+    let mut args: Vec<&str> = AIRGAPPED.to_vec();
+    args[3] = "images.airgap";
+    args.extend(["--kotsadm-registry", "registry.example:5000/apps"]);
+    insta::assert_snapshot!(refused(&console, &args), @r"
+    Error: airgap bundle holds images (1 in airgap.yaml), and pushing images to registry.example:5000/apps is not part of this version of kots
+    hint: push them with `kubectl kots admin-console push-images BUNDLE REGISTRY`, then run this command with --disable-image-push
+    -> 1
+    ");
+    args.push("--disable-image-push");
+    console.kots(&args).assert(0);
+}
