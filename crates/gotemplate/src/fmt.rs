@@ -8,7 +8,10 @@ use crate::error::FuncError;
 use crate::value::Value;
 
 /// No single formatted text is longer than this.
-const MAX_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 64 << 20;
+
+/// How many values one text may show: values that share their parts have more of them than memory.
+const MAX_VALUES: usize = 2_000_000;
 
 /// The flags of one verb.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +35,7 @@ struct Printer {
     /// While a bad verb is reported, methods are not called.
     erroring: bool,
     depth: usize,
+    n_values: usize,
     limit: usize,
     /// The output is too long or a value nested too deeply.
     failed: Option<&'static str>,
@@ -47,6 +51,7 @@ impl Printer {
             flags: Flags::default(),
             erroring: false,
             depth: 0,
+            n_values: 0,
             limit,
             failed: None,
         }

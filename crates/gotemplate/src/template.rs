@@ -146,3 +146,73 @@ impl Template {
         calls.into_iter().map(|(_, call)| call).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::func::Func;
+    use crate::types::Type;
+
+    fn check(text: &str, options: &Options) -> String {
+        let mut funcs = crate::sprig::funcs();
+        funcs.insert("ConfigOption", Func::new([Type::String], |a| Ok(a[0].clone())).typed());
+        Template::parse("t", text, options, &funcs)
+            .and_then(|template| template.render(&Value::Nil, &Limits::default()))
+            .unwrap_or_else(|error| error.to_string())
+    }
+
+    #[test]
+    fn both_pairs_of_delimiters_leave_the_other_alone() {
+        let text = r#"{{repl ConfigOption "a" }} repl{{ ConfigOption "b" }} {{ .Values.c }}"#;
+        let first = check(text, &Options::delims("{{repl", "}}"));
+        assert_eq!(first, r#"a repl{{ ConfigOption "b" }} {{ .Values.c }}"#);
+        assert_eq!(check(&first, &Options::delims("repl{{", "}}")), "a b {{ .Values.c }}");
+    }
+
+    #[test]
+    fn functions_with_state_are_called() {
+        let count = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let mut funcs = FuncMap::new();
+        funcs.insert(
+            "next",
+            Func::new([], move |_| {
+                Ok(Value::from(count.fetch_add(1, std::sync::atomic::Ordering::Relaxed)))
+            }),
+        );
+        let template = Template::parse("t", "{{next}}{{next}}", &Options::default(), &funcs);
+        let template = template.expect("the template parses");
+        let got = template.render(&Value::Nil, &Limits::default());
+        assert_eq!(got.expect("it renders"), "01");
+    }
+
+    #[test]
+    fn calls_are_listed_with_their_first_literal() {
+        let text = r#"{{if ConfigOptionEquals "a" "1"}}{{"b" | ConfigOption | upper}}{{end}}{{print (ConfigOption "c") (now).Year}}{{ConfigOption .x}}"#;
+        let mut funcs = crate::sprig::funcs();
+        for name in ["ConfigOption", "ConfigOptionEquals"] {
+            funcs.insert(name, Func::any(|_| Ok(Value::Nil)));
+        }
+        let template = Template::parse("t", text, &Options::default(), &funcs);
+        let calls: Vec<String> = template
+            .expect("the template parses")
+            .calls()
+            .into_iter()
+            .map(|call| match call.first_literal {
+                Some(literal) => format!("{} {literal}", call.function),
+                None => call.function,
+            })
+            .collect();
+        assert_eq!(
+            calls,
+            [
+                "ConfigOptionEquals a",
+                "ConfigOption b",
+                "upper",
+                "print",
+                "ConfigOption c",
+                "now",
+                "ConfigOption"
+            ]
+        );
+    }
+}

@@ -85,7 +85,9 @@ pub(super) fn index(args: Vec<Rv>) -> Result<Rv, FuncError> {
                 }
             }
             _ => {
+                // Go looks through a pointer.
                 let name = type_of(&value);
+                let name = name.trim_start_matches('*');
                 return Err(FuncError(format!("can't index item of type {name}")));
             }
         };
@@ -121,6 +123,7 @@ pub(super) fn slice(args: Vec<Rv>) -> Result<Rv, FuncError> {
         Value::String(_) | Value::Bytes(_) | Value::Ints(_) => len,
         other => {
             let name = type_of(other);
+            let name = name.trim_start_matches('*');
             return Err(FuncError(format!("can't slice item of type {name}")));
         }
     };
@@ -156,7 +159,10 @@ pub(super) fn len(args: Vec<Rv>) -> Result<Rv, FuncError> {
         }
         Rv::Iface(value) | Rv::Val(value) => match value.len() {
             Some(n) => Ok(Rv::Val(Value::Int(i64::try_from(n).unwrap_or(i64::MAX)))),
-            None => Err(FuncError(format!("len of type {}", type_of(&value)))),
+            None => {
+                let name = type_of(&value);
+                Err(FuncError(format!("len of type {}", name.trim_start_matches('*'))))
+            }
         },
     }
 }

@@ -124,9 +124,11 @@ impl State<'_> {
 
     /// Starts the next iteration of the innermost loop, or ends it.
     pub(super) fn range_next(&mut self) -> Exec<()> {
+        let Some(Frame::Range(range)) = self.frames.last() else { return Ok(()) };
+        self.at(range.id);
         self.step()?;
         let Some(Frame::Range(range)) = self.frames.last_mut() else { return Ok(()) };
-        let (inner_mark, outer_mark, id) = (range.inner_mark, range.outer_mark, range.id);
+        let (inner_mark, outer_mark) = (range.inner_mark, range.outer_mark);
         let (list, pipe) = (range.list, range.pipe);
         let item = range.items.get(range.next);
         range.next += 1;
@@ -136,7 +138,6 @@ impl State<'_> {
             return Ok(());
         };
         self.vars.truncate(inner_mark);
-        self.at(id);
         match (pipe.is_assign, pipe.decl.as_slice()) {
             (_, []) => {}
             (true, [only]) => self.set_var(*only, element.clone())?,

@@ -88,7 +88,10 @@ impl Printer {
 
     pub(super) fn fmt_unicode(&mut self, u: u64) {
         let precision = self.flags.precision.unwrap_or(4).max(4);
-        let mut text = format!("U+{u:0precision$X}");
+        // Not by the width of a format, which Rust bounds.
+        let digits = format!("{u:X}");
+        let zeros = "0".repeat(precision.saturating_sub(digits.len()));
+        let mut text = format!("U+{zeros}{digits}");
         if self.flags.sharp
             && let Some(rune) = u32::try_from(u).ok().and_then(char::from_u32)
             && crate::unicode::is_print(rune)

@@ -67,6 +67,11 @@ impl Printer {
             self.failed = Some(TOO_DEEP);
             return;
         }
+        self.n_values += 1;
+        if self.n_values > super::MAX_VALUES {
+            self.failed = Some(super::TOO_LONG);
+            return;
+        }
         self.depth = depth;
         if deep::call(depth, || self.print_here(value, verb, depth)).is_none() {
             self.failed = Some(TOO_DEEP);
@@ -74,7 +79,8 @@ impl Printer {
     }
 
     fn print_here(&mut self, value: &Value, verb: char, depth: usize) {
-        if self.handle_methods(value, verb) {
+        let plain_bytes = depth == 0 && matches!(value, Value::Bytes(_));
+        if !plain_bytes && self.handle_methods(value, verb) {
             return;
         }
         match value {
@@ -239,9 +245,33 @@ impl Printer {
                 self.push(field);
                 self.push(":");
             }
-            self.print_value(value, verb, depth + 1);
+            if name == "time.Time" && matches!(value, Value::Nil) {
+                self.nil_pointer("*time.Location", verb);
+            } else {
+                self.print_value(value, verb, depth + 1);
+            }
         }
         self.push("}");
+    }
+
+    fn nil_pointer(&mut self, type_name: &str, verb: char) {
+        match verb {
+            'v' if self.flags.sharp_v => self.push(&format!("({type_name})(nil)")),
+            'v' => self.pad(b"<nil>"),
+            'b' => self.fmt_integer(0, false, 2, verb),
+            'o' => self.fmt_integer(0, false, 8, verb),
+            'd' => self.fmt_integer(0, false, 10, verb),
+            'x' | 'X' => self.fmt_integer(0, false, 16, verb),
+            _ => {
+                self.push("%!");
+                self.push_char(verb);
+                self.push("(");
+                self.push(type_name);
+                self.push("=");
+                self.pad(b"<nil>");
+                self.push(")");
+            }
+        }
     }
 }
 

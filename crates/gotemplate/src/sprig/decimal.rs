@@ -180,3 +180,21 @@ fn divide(a: &[u8], b: &[u8]) -> (Vec<u8>, Vec<u8>) {
     quotient.reverse();
     (trimmed(quotient), rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Decimal;
+
+    #[test]
+    fn decimals_add_and_divide_exactly() {
+        let decimal = |f| Decimal::from_float(f).expect("it is finite");
+        #[expect(clippy::float_cmp, reason = "exactness is the point")]
+        let check = |got: Decimal, want: f64| assert_eq!(got.to_float(), want);
+        check(decimal(0.1).add(&decimal(0.2)), 0.3);
+        check(decimal(1.0).sub(&decimal(0.9)), 0.1);
+        check(decimal(-1.5).mul(&decimal(4.0)), -6.0);
+        check(decimal(1.0).div(&decimal(3.0)).expect("not by zero"), 0.333_333_333_333_333_3);
+        assert!(decimal(1.0).div(&decimal(0.0)).is_err());
+        assert!(Decimal::from_float(f64::NAN).is_err());
+    }
+}

@@ -92,7 +92,7 @@ fn deep_copy(value: &Value) -> Answer {
     if matches!(value, Value::Nil) {
         return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
-    let mut budget = 4_000_000;
+    let mut budget = 1_000_000;
     copy(value, 0, &mut budget)
 }
 
@@ -103,7 +103,7 @@ fn copy(value: &Value, depth: usize, budget: &mut usize) -> Answer {
     }
     *budget = budget
         .checked_sub(1)
-        .ok_or_else(|| FuncError::new("deepCopy error: value has more than 4 million parts"))?;
+        .ok_or_else(|| FuncError::new("deepCopy error: value has more than a million parts"))?;
     deep::call(depth, || copy_parts(value, depth, budget)).ok_or_else(too_deep)?
 }
 
@@ -124,6 +124,7 @@ fn copy_parts(value: &Value, depth: usize, budget: &mut usize) -> Answer {
         Value::Strings(strings) if !strings.is_nil() => {
             Value::Strings(Strings::from(strings.to_vec()))
         }
+        Value::Object(object) => object.deep_copy().map_or_else(|| value.clone(), Value::Object),
         other => other.clone(),
     })
 }

@@ -184,18 +184,18 @@ fn chunk(a: &[Value]) -> Answer {
     #[expect(clippy::cast_precision_loss, reason = "Go computes the count in floats, too")]
     let count = crate::strconv::float_to_i64(((n - 1) as f64 / size as f64).floor() + 1.0);
     let element = Type::Slice(std::sync::Arc::new(Type::List));
-    let Ok(count) = usize::try_from(count) else {
-        return Err("runtime error: makeslice: len out of range".into());
-    };
-    if count > 0 && size <= 0 {
-        return if size == 0 && count > all.len() + 1 {
-            Err("runtime error: makeslice: len out of range".into())
-        } else {
-            Err("reflect: slice index out of range".into())
-        };
+    let out_of_range = || FuncError::new("runtime error: makeslice: len out of range");
+    if count < 0 {
+        return Err(out_of_range());
     }
-    let size = usize::try_from(size).unwrap_or(1).max(1);
+    // A negative size makes a chunk only when there is one, of one item.
+    let chunks: Vec<&[Value]> = match usize::try_from(size) {
+        Ok(size) => all.chunks(size.max(1)).collect(),
+        Err(_) if count == 0 => Vec::new(),
+        Err(_) if count == 1 && n % size != 0 => vec![&all[..]],
+        Err(_) => return Err(out_of_range()),
+    };
     let chunks: Vec<Value> =
-        all.chunks(size).map(|chunk| Value::List(List::from(chunk.to_vec()))).collect();
+        chunks.into_iter().map(|chunk| Value::List(List::from(chunk.to_vec()))).collect();
     Ok(Value::Typed(element, List::from(chunks)))
 }

@@ -29,7 +29,12 @@ pub(crate) fn format_float(f: f64, format: u8, precision: Option<usize>) -> Stri
             format_e(&digits, precision, format, &mut out);
         }
         b'f' => match precision {
-            Some(p) => out.push_str(&format!("{f:.p$}")),
+            Some(p) => {
+                // No value has more digits than these; Rust bounds the precision of a format.
+                let digits = p.min(1_100);
+                out.push_str(&format!("{f:.digits$}"));
+                out.extend(std::iter::repeat_n('0', p - digits));
+            }
             None => format_f(&digits(f, None), None, &mut out),
         },
         _ => format_g(f, format, precision, &mut out),
@@ -174,4 +179,22 @@ fn format_x(f: f64, format: u8, precision: Option<usize>, out: &mut String) {
     let sign = if exponent < 0 { '-' } else { '+' };
     text.push_str(&format!("p{sign}{:02}", exponent.abs()));
     out.push_str(&if upper { text.to_uppercase() } else { text });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format_float;
+
+    #[test]
+    fn the_shortest_form_changes_to_an_exponent_where_go_does() {
+        let check = |f| format_float(f, b'g', None);
+        assert_eq!(check(999_999.0), "999999");
+        assert_eq!(check(1_000_000.0), "1e+06");
+        assert_eq!(check(0.0001), "0.0001");
+        assert_eq!(check(0.00001), "1e-05");
+        assert_eq!(check(-0.0), "-0");
+        assert_eq!(format_float(1e21, b'f', None), "1000000000000000000000");
+        assert_eq!(format_float(1.0, b'x', None), "0x1p+00");
+        assert_eq!(format_float(2.5, b'f', Some(70_000)).len(), 70_002);
+    }
 }

@@ -174,3 +174,19 @@ fn digits(text: &[u8], n: usize, radix: u32) -> Option<u32> {
         code.checked_mul(radix)?.checked_add(char::from(*b).to_digit(radix)?)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{quote, quote_ascii, unquote};
+
+    #[test]
+    fn text_is_quoted_and_read_back() {
+        assert_eq!(quote(b"a\"\n\xff\x00"), r#""a\"\n\xff\x00""#);
+        assert_eq!(quote_ascii("é😀".as_bytes()), r#""\u00e9\U0001f600""#);
+        for text in ["", "é\t\\", "\u{200b}", "a\"b"] {
+            assert_eq!(unquote(quote(text.as_bytes()).as_bytes()), Some(text.as_bytes().to_vec()));
+        }
+        assert_eq!(unquote(b"\"\\q\""), None);
+        assert_eq!(unquote(b"`a\rb`"), Some(b"ab".to_vec()));
+    }
+}

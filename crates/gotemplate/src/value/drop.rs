@@ -22,3 +22,21 @@ pub(crate) fn drain(mut values: Vec<Value>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{List, Map, Value};
+
+    #[test]
+    fn a_million_nested_values_are_freed_without_a_deep_stack() {
+        let mut value = Value::Nil;
+        for i in 0..1_000_000 {
+            value = if i % 2 == 0 {
+                Value::List(List::from(vec![value]))
+            } else {
+                Value::Map([("k", value)].into_iter().collect::<Map>())
+            };
+        }
+        drop(value);
+    }
+}

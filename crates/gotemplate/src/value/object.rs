@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::func::Func;
 
@@ -31,6 +32,11 @@ pub trait Object: Debug + Send + Sync {
     /// Returns the fields in the order of the Go type.
     fn fields(&self) -> Vec<(&'static str, Value)> {
         Vec::new()
+    }
+
+    /// Returns the copy `deepCopy` makes, which leaves unexported fields empty; none when it is the same.
+    fn deep_copy(&self) -> Option<Arc<dyn Object>> {
+        None
     }
 
     /// Returns the value for a downcast.

@@ -19,14 +19,18 @@ pub(super) enum Style {
 }
 
 pub(super) fn encode(value: &Value, style: Style) -> Result<Vec<u8>, FuncError> {
-    let mut writer = Writer { out: Vec::new(), style };
+    let mut writer = Writer { out: Vec::new(), style, n_values: 0 };
     writer.value(value, 0)?;
     Ok(writer.out)
 }
 
+/// How many values one text may hold: values that share their parts have more of them than memory.
+const MAX_VALUES: usize = 2_000_000;
+
 struct Writer {
     out: Vec<u8>,
     style: Style,
+    n_values: usize,
 }
 
 impl Writer {
@@ -37,6 +41,10 @@ impl Writer {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), FuncError> {
         let too_deep = || FuncError::new("value is nested too deeply for JSON");
         check_size(self.out.len())?;
+        self.n_values += 1;
+        if self.n_values > MAX_VALUES {
+            return Err(FuncError(format!("more than {MAX_VALUES} values for JSON")));
+        }
         if depth > deep::MAX_VALUE_DEPTH {
             return Err(too_deep());
         }

@@ -35,6 +35,8 @@ pub(super) struct Translator<'a> {
     groups: Vec<Group>,
     n_captures: usize,
     names: Vec<(usize, String)>,
+    /// Flags that have been read but not written: an operator after them belongs before them.
+    flags: String,
 }
 
 pub(super) fn error<T>(code: &str, expr: &[u8]) -> Result<T, String> {
@@ -49,6 +51,7 @@ pub(super) fn translate(pattern: &[u8]) -> Result<Translated, String> {
         groups: vec![Group::new()],
         n_captures: 0,
         names: Vec::new(),
+        flags: String::new(),
     };
     translator.run()?;
     Ok(Translated { pattern: translator.out, names: translator.names })
@@ -86,6 +89,7 @@ impl<'a> Translator<'a> {
     }
 
     fn atom_with(&mut self, text: &str, repeats: u64) {
+        self.out.push_str(&std::mem::take(&mut self.flags));
         self.out.push_str(text);
         if let Some(group) = self.groups.last_mut() {
             group.has_atom = true;
@@ -166,6 +170,7 @@ impl<'a> Translator<'a> {
         if self.groups.len() > MAX_NESTING {
             return error("expression nests too deeply", self.whole);
         }
+        self.out.push_str(&std::mem::take(&mut self.flags));
         self.out.push_str(text);
         self.groups.push(Group::new());
         Ok(())
@@ -175,6 +180,7 @@ impl<'a> Translator<'a> {
         if self.groups.len() < 2 {
             return error("unexpected )", self.whole);
         }
+        self.flags.clear();
         let repeats = self.groups.pop().map_or(1, |group| group.repeats);
         self.atom_with(")", repeats);
         Ok(())
@@ -264,7 +270,7 @@ impl<'a> Translator<'a> {
                         self.open(&text)?;
                     } else if text.len() > 2 {
                         text.push(')');
-                        self.out.push_str(&text);
+                        self.flags.push_str(&text);
                     }
                     return Ok(t);
                 }
@@ -341,4 +347,34 @@ fn number(t: &[u8]) -> Option<(Count, &[u8])> {
     let value =
         std::str::from_utf8(&t[..n]).ok()?.parse::<u64>().ok().filter(|v| *v < 1_000_000_000);
     Some((value, &t[n..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::translate;
+
+    fn check(pattern: &str) -> String {
+        match translate(pattern.as_bytes()) {
+            Ok(translated) => translated.pattern,
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn classes_stay_ascii_and_flags_come_before_their_atom() {
+        assert_eq!(check(r"\d"), "[0-9]");
+        assert_eq!(check("a(?i)*b"), r"\x{61}*(?i)\x{62}");
+        assert_eq!(check("(?P<1a>x)"), r"(\x{78})");
+    }
+
+    #[test]
+    fn faults_are_worded_as_go_words_them() {
+        assert_eq!(check("a**"), "error parsing regexp: invalid nested repetition operator: `**`");
+        assert_eq!(check("(a{30}){40}"), "error parsing regexp: invalid repeat count: `{40}`");
+        assert_eq!(check("[b-a]"), "error parsing regexp: invalid character class range: `b-a`");
+        assert_eq!(
+            check("a\\"),
+            "error parsing regexp: trailing backslash at end of expression: ``"
+        );
+    }
 }

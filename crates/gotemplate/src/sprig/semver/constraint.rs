@@ -224,3 +224,25 @@ impl Constraint {
         c.patch == v.patch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Version;
+    use super::parse;
+
+    fn check(constraint: &str, version: &str) -> bool {
+        let version = Version::parse(version).expect("it is a version");
+        parse(constraint).expect("it is a constraint").check(&version)
+    }
+
+    #[test]
+    fn ranges_and_prereleases_follow_masterminds() {
+        assert!(check("^1.2 || ~3.1", "3.1.9"));
+        assert!(!check(">=1.2, <2", "2.0.0"));
+        assert!(!check(">1.0", "1.2.3-rc.1"));
+        assert!(check(">1.0-0", "1.2.3-rc.1"));
+        assert!(check("1.2 - 2", "2.0.5"));
+        assert!(check("^0.0.3", "0.0.3") && !check("^0.0.3", "0.0.4"));
+        assert!(parse("x y").is_err());
+    }
+}

@@ -22,7 +22,7 @@ static LOOSE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// A version as `*semver.Version`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Version {
     pub(super) major: u64,
     pub(super) minor: u64,
@@ -284,6 +284,10 @@ impl Object for Version {
             }
             _ => None,
         }
+    }
+
+    fn deep_copy(&self) -> Option<Arc<dyn Object>> {
+        Some(Arc::new(Self { by_value: self.by_value, ..Self::default() }))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -76,3 +76,20 @@ pub(crate) fn to_unix(c: &Civil) -> i64 {
         .wrapping_add(c.minute.wrapping_mul(60))
         .wrapping_add(c.second)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Civil, from_unix, to_unix};
+
+    #[test]
+    fn dates_and_seconds_agree() {
+        for unix in [0, -1, 951_782_400, -62_135_596_801, 253_402_300_800, 1 << 50] {
+            assert_eq!(to_unix(&from_unix(unix)), unix);
+        }
+        let leap = from_unix(951_782_400);
+        assert_eq!((leap.year, leap.month, leap.day, leap.weekday()), (2000, 2, 29, 2));
+        // The 31st of February carries over.
+        let carried = Civil { year: 2023, month: 2, day: 31, ..Civil::default() };
+        assert_eq!(from_unix(to_unix(&carried)).month, 3);
+    }
+}

@@ -122,6 +122,23 @@ fn number(text: &[u8], fixed: bool) -> Parse<(i64, &[u8])> {
     }
 }
 
+/// Digits with or without a sign.
+fn signed(text: &[u8]) -> Parse<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let mut value = 0;
+    for b in digits {
+        if !b.is_ascii_digit() {
+            return Err(Bad::Syntax);
+        }
+        value = value * 10 + i64::from(b - b'0');
+    }
+    Ok(if negative { -value } else { value })
+}
+
 fn number_in<'a>(
     text: &'a [u8],
     fixed: bool,
@@ -152,16 +169,14 @@ fn nanos(text: &[u8], n: usize) -> Parse<u32> {
         return Err(Bad::Syntax);
     }
     let digits = &text[1..n.min(10)];
-    let mut value = 0u32;
-    for i in 0..9 {
-        let digit = match digits.get(i) {
-            None => 0,
-            Some(b @ b'0'..=b'9') => u32::from(b - b'0'),
-            Some(_) => return Err(Bad::Syntax),
-        };
-        value = value * 10 + digit;
+    let mut value = signed(digits)?;
+    if value < 0 {
+        return Err(Bad::Range("fractional second"));
     }
-    Ok(value)
+    for _ in digits.len()..9 {
+        value *= 10;
+    }
+    u32::try_from(value).map_err(|_| Bad::Syntax)
 }
 
 impl Fields {
@@ -171,12 +186,9 @@ impl Fields {
         let rest;
         match std {
             Std::Year => {
-                if text.len() < 2 {
-                    return Err(Bad::Syntax);
-                }
-                let (n, after) = number(text, true)?;
+                let n = signed(text.get(..2).ok_or(Bad::Syntax)?)?;
                 self.year = if n >= 69 { n + 1900 } else { n + 2000 };
-                rest = after;
+                rest = &text[2..];
             }
             Std::LongYear => {
                 let digits = text.get(..4).ok_or(Bad::Syntax)?;
@@ -314,28 +326,42 @@ impl Fields {
         if colons.iter().any(|at| field[*at] != b':') {
             return Err(Bad::Syntax);
         }
-        let digits: Vec<u8> = field[1..].iter().copied().filter(|b| *b != b':').collect();
-        if digits.len() + 1 + colons.len() != len || !digits.iter().all(u8::is_ascii_digit) {
-            return Err(Bad::Syntax);
+        let starts: &[usize] = match shape {
+            TzShape::Short => &[1],
+            TzShape::Plain => &[1, 3],
+            TzShape::Colon => &[1, 4],
+            TzShape::Seconds => &[1, 3, 5],
+            TzShape::ColonSeconds => &[1, 4, 7],
+        };
+        let mut parts = [0; 3];
+        let mut bad = false;
+        for (part, start) in parts.iter_mut().zip(starts) {
+            match number(&field[*start..*start + 2], true) {
+                Ok((n, _)) => *part = n,
+                Err(_) => {
+                    bad = true;
+                    break;
+                }
+            }
         }
-        let part =
-            |i: usize| digit(&digits, i).unwrap_or(0) * 10 + digit(&digits, i + 1).unwrap_or(0);
-        let (hour, minute, second) = (part(0), part(2), part(4));
+        let [hour, minute, second] = parts;
+        // A part out of range is reported even when another one or the sign is no good; the last one is.
         for (value, max, name) in [
-            (hour, 24, "time zone offset hour"),
-            (minute, 60, "time zone offset minute"),
             (second, 60, "time zone offset second"),
+            (minute, 60, "time zone offset minute"),
+            (hour, 24, "time zone offset hour"),
         ] {
             if value > max {
                 return Err(Bad::Range(name));
             }
         }
         let offset = i32::try_from((hour * 60 + minute) * 60 + second).unwrap_or(0);
-        self.offset = Some(match field[0] {
-            b'+' => offset,
-            b'-' => -offset,
+        self.offset = match field[0] {
+            _ if bad => return Err(Bad::Syntax),
+            b'+' => Some(offset),
+            b'-' => Some(-offset),
             _ => return Err(Bad::Syntax),
-        });
+        };
         Ok(&text[len..])
     }
 
