@@ -21,7 +21,7 @@ pub enum UpstreamError {
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),
     /// Nothing was heard, or the connection broke, until the deadline.
-    #[error("{operation} got no answer from `{host}`, {attempts} attempts, {end}")]
+    #[error("{operation} got no answer from `{host}`, {}, {end}", Attempts(*attempts))]
     Unreachable {
         /// What was asked.
         operation: &'static str,
@@ -37,7 +37,8 @@ pub enum UpstreamError {
     },
     /// Gateways or the vendor said "later" until the deadline.
     #[error(
-        "{operation} got only {status} without a reason from `{host}`, {attempts} attempts, {end}"
+        "{operation} got only {status} without a reason from `{host}`, {}, {end}",
+        Attempts(*attempts)
     )]
     Unavailable {
         /// What was asked.
@@ -170,6 +171,15 @@ impl std::fmt::Display for RetryEnd {
                 write!(f, "told to wait {} s, which is longer than allowed", wait.as_secs())
             }
         }
+    }
+}
+
+/// `1 attempt`, `2 attempts`, ….
+struct Attempts(u32);
+
+impl std::fmt::Display for Attempts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} attempt{}", self.0, if self.0 == 1 { "" } else { "s" })
     }
 }
 

@@ -15,6 +15,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use upstream::{Client, Options, ReleaseQuery};
 
+/// Longer than any test takes.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
 pub(crate) const LICENSE_ID: &str = "license-of-acme";
 
 /// A mirror of a folder with the application `shop`.
@@ -196,15 +199,16 @@ impl Faulty {
         self.n_requests.load(Ordering::SeqCst)
     }
 
-    /// A client that gives up soon.
-    pub(crate) fn client(&self) -> Client {
-        let options = Options {
-            idle_timeout: Duration::from_millis(200),
-            retry_for: Duration::from_secs(1),
-            max_release_bytes: 1000,
-            ..Options::default()
-        };
+    /// A client that waits long and retries for `retry_for`.
+    pub(crate) fn client(&self, retry_for: Duration, idle_timeout: Duration) -> Client {
+        let options =
+            Options { idle_timeout, retry_for, max_release_bytes: 1000, ..Options::default() };
         client(self.addr, LICENSE_ID, options)
+    }
+
+    /// A client whose patience no busy machine uses up.
+    pub(crate) fn patient(&self) -> Client {
+        self.client(PATIENCE, PATIENCE)
     }
 }
 
