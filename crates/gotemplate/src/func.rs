@@ -108,8 +108,10 @@ impl Func {
 }
 
 /// The functions a template may use, by name; they win over the built-in ones of the language.
+///
+/// A clone shares the functions until one of the two is changed.
 #[derive(Clone, Debug, Default)]
-pub struct FuncMap(HashMap<String, Func>);
+pub struct FuncMap(Arc<HashMap<String, Func>>);
 
 impl FuncMap {
     /// Returns a map without functions: a template then has Go's built-in ones only.
@@ -119,17 +121,17 @@ impl FuncMap {
 
     /// Adds or replaces a function.
     pub fn insert(&mut self, name: impl Into<String>, func: Func) {
-        self.0.insert(name.into(), func);
+        Arc::make_mut(&mut self.0).insert(name.into(), func);
     }
 
     /// Takes a function away.
     pub fn remove(&mut self, name: &str) {
-        self.0.remove(name);
+        Arc::make_mut(&mut self.0).remove(name);
     }
 
     /// Adds all functions of `other`; they replace those of the same name.
     pub fn extend(&mut self, other: FuncMap) {
-        self.0.extend(other.0);
+        Arc::make_mut(&mut self.0).extend(Arc::unwrap_or_clone(other.0));
     }
 
     /// Returns the function of this name.

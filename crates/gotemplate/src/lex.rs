@@ -2,6 +2,8 @@
 
 mod scan;
 
+use std::borrow::Cow;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tok {
     Error,
@@ -80,19 +82,19 @@ impl Tok {
 
 /// A token: where it starts, its text and the line it starts on.
 #[derive(Clone, Debug)]
-pub(crate) struct Item {
+pub(crate) struct Item<'a> {
     pub(crate) tok: Tok,
     pub(crate) pos: usize,
-    pub(crate) text: String,
+    pub(crate) text: Cow<'a, str>,
     pub(crate) line: usize,
 }
 
-impl Item {
+impl Item<'_> {
     /// Returns the token as messages show it.
     pub(crate) fn show(&self) -> String {
         match self.tok {
             Tok::Eof => "EOF".to_owned(),
-            Tok::Error => self.text.clone(),
+            Tok::Error => self.text.to_string(),
             tok if tok.is_keyword() => format!("<{}>", self.text),
             _ => {
                 let cut: String = self.text.chars().take(10).collect();
@@ -124,8 +126,8 @@ pub(crate) struct Lexer<'a> {
 }
 
 /// What a state of the scanner leads to.
-enum Next {
-    Item(Item),
+enum Next<'a> {
+    Item(Item<'a>),
     Text,
     LeftDelim,
     Comment,
@@ -153,7 +155,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Returns the next token; after an error or the end, ends and errors without end.
-    pub(crate) fn next_item(&mut self) -> Item {
+    pub(crate) fn next_item(&mut self) -> Item<'a> {
         let mut state = if self.inside_action { Next::Inside } else { Next::Text };
         loop {
             state = match state {
@@ -202,15 +204,15 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn this_item(&mut self, tok: Tok) -> Item {
-        let text = self.input[self.start..self.pos].to_owned();
+    fn this_item(&mut self, tok: Tok) -> Item<'a> {
+        let text = Cow::Borrowed(&self.input[self.start..self.pos]);
         let item = Item { tok, pos: self.start, text, line: self.start_line };
         self.start = self.pos;
         self.start_line = self.line;
         item
     }
 
-    fn emit(&mut self, tok: Tok) -> Next {
+    fn emit(&mut self, tok: Tok) -> Next<'a> {
         Next::Item(self.this_item(tok))
     }
 
@@ -224,16 +226,20 @@ impl<'a> Lexer<'a> {
         self.line += self.input[self.start..self.pos].matches('\n').count();
     }
 
-    fn error(&mut self, message: impl Into<String>) -> Next {
-        let item =
-            Item { tok: Tok::Error, pos: self.start, text: message.into(), line: self.start_line };
+    fn error(&mut self, message: impl Into<String>) -> Next<'a> {
+        let item = Item {
+            tok: Tok::Error,
+            pos: self.start,
+            text: Cow::Owned(message.into()),
+            line: self.start_line,
+        };
         self.start = 0;
         self.pos = 0;
         self.input = "";
         Next::Item(item)
     }
 
-    fn text(&mut self) -> Next {
+    fn text(&mut self) -> Next<'a> {
         if let Some(x) = self.rest().find(self.left) {
             if x > 0 {
                 self.pos += x;
@@ -271,7 +277,7 @@ impl<'a> Lexer<'a> {
         (rest.starts_with(self.right), false)
     }
 
-    fn left_delim(&mut self) -> Next {
+    fn left_delim(&mut self) -> Next<'a> {
         self.pos += self.left.len();
         let after = if has_left_trim(self.rest()) { 2 } else { 0 };
         if self.rest()[after..].starts_with("/*") {
@@ -287,7 +293,7 @@ impl<'a> Lexer<'a> {
         Next::Item(item)
     }
 
-    fn comment(&mut self) -> Next {
+    fn comment(&mut self) -> Next<'a> {
         self.pos += 2;
         let Some(x) = self.rest().find("*/") else {
             return self.error("unclosed comment");
@@ -316,7 +322,7 @@ impl<'a> Lexer<'a> {
         self.pos += rest.len() - rest.trim_start_matches(SPACES).len();
     }
 
-    fn right_delim(&mut self) -> Next {
+    fn right_delim(&mut self) -> Next<'a> {
         let (_, trim) = self.at_right_delim();
         if trim {
             self.pos += 2;

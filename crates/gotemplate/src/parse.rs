@@ -3,6 +3,7 @@
 mod command;
 mod control;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::deep;
@@ -56,29 +57,29 @@ struct Parser<'a> {
     tree: Tree,
     bodies: Bodies,
     blocks: usize,
-    state: State,
+    state: State<'a>,
 }
 
 /// What Go keeps for each template body: `define` and `block` start anew.
 #[derive(Clone)]
-struct State {
+struct State<'a> {
     template: String,
-    token: [Item; 3],
+    token: [Item<'a>; 3],
     peek_count: usize,
-    vars: Vec<String>,
+    vars: Vec<Cow<'a, str>>,
     action_line: usize,
     range_depth: usize,
     paren_depth: usize,
 }
 
-impl Default for State {
+impl Default for State<'_> {
     fn default() -> Self {
-        let none = Item { tok: Tok::Error, pos: 0, text: String::new(), line: 0 };
+        let none = Item { tok: Tok::Error, pos: 0, text: Cow::Borrowed(""), line: 0 };
         Self {
             template: String::new(),
             token: [none.clone(), none.clone(), none],
             peek_count: 0,
-            vars: vec!["$".to_owned()],
+            vars: vec![Cow::Borrowed("$")],
             action_line: 0,
             range_depth: 0,
             paren_depth: 0,
@@ -88,8 +89,8 @@ impl Default for State {
 
 type Parse<T> = Result<T, Error>;
 
-impl Parser<'_> {
-    fn next(&mut self) -> Item {
+impl<'a> Parser<'a> {
+    fn next(&mut self) -> Item<'a> {
         if self.state.peek_count > 0 {
             self.state.peek_count -= 1;
         } else {
@@ -102,18 +103,18 @@ impl Parser<'_> {
         self.state.peek_count += 1;
     }
 
-    fn backup2(&mut self, first: Item) {
+    fn backup2(&mut self, first: Item<'a>) {
         self.state.token[1] = first;
         self.state.peek_count = 2;
     }
 
-    fn backup3(&mut self, first: Item, second: Item) {
+    fn backup3(&mut self, first: Item<'a>, second: Item<'a>) {
         self.state.token[1] = second;
         self.state.token[2] = first;
         self.state.peek_count = 3;
     }
 
-    fn peek_ref(&mut self) -> &Item {
+    fn peek_ref(&mut self) -> &Item<'a> {
         if self.state.peek_count == 0 {
             self.state.peek_count = 1;
             self.state.token[0] = self.lexer.next_item();
@@ -125,7 +126,7 @@ impl Parser<'_> {
         self.peek_ref().tok
     }
 
-    fn next_non_space(&mut self) -> Item {
+    fn next_non_space(&mut self) -> Item<'a> {
         loop {
             let token = self.next();
             if token.tok != Tok::Space {
@@ -134,7 +135,7 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> &Item {
+    fn peek_non_space(&mut self) -> &Item<'a> {
         while self.peek_tok() == Tok::Space {
             self.next();
         }
@@ -152,12 +153,12 @@ impl Parser<'_> {
         })
     }
 
-    fn expect(&mut self, tok: Tok, context: &str) -> Parse<Item> {
+    fn expect(&mut self, tok: Tok, context: &str) -> Parse<Item<'a>> {
         let token = self.next_non_space();
         if token.tok == tok { Ok(token) } else { self.unexpected(&token, context) }
     }
 
-    fn unexpected<T>(&self, token: &Item, context: &str) -> Parse<T> {
+    fn unexpected<T>(&self, token: &Item<'_>, context: &str) -> Parse<T> {
         if token.tok != Tok::Error {
             return self.error(format!("unexpected {} in {context}", token.show()));
         }
@@ -230,7 +231,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn unquote(&self, token: &Item) -> Parse<crate::value::Str> {
+    fn unquote(&self, token: &Item<'_>) -> Parse<crate::value::Str> {
         match crate::strconv::unquote(token.text.as_bytes()) {
             Some(text) => Ok(text.into()),
             None => self.error("invalid syntax"),
@@ -268,7 +269,7 @@ impl Parser<'_> {
     fn text_or_action(&mut self) -> Parse<Id> {
         let token = self.next_non_space();
         match token.tok {
-            Tok::Text => Ok(self.tree.add(token.pos, Kind::Text(token.text.into_boxed_str()))),
+            Tok::Text => Ok(self.tree.add(token.pos, Kind::Text(token.text.into()))),
             Tok::LeftDelim => {
                 self.state.action_line = token.line;
                 let node = self.action();

@@ -3,8 +3,8 @@
 use super::{Lexer, Next, Tok, has_right_trim, is_alphanumeric, is_space, show_rune};
 use crate::strconv::quote;
 
-impl Lexer<'_> {
-    pub(super) fn inside(&mut self) -> Next {
+impl<'a> Lexer<'a> {
+    pub(super) fn inside(&mut self) -> Next<'a> {
         if self.at_right_delim().0 {
             if self.paren_depth == 0 {
                 return Next::RightDelim;
@@ -57,7 +57,7 @@ impl Lexer<'_> {
         }
     }
 
-    pub(super) fn space(&mut self) -> Next {
+    pub(super) fn space(&mut self) -> Next<'a> {
         let mut spaces = 0;
         while self.peek().is_some_and(is_space) {
             self.next();
@@ -84,7 +84,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn identifier(&mut self) -> Next {
+    fn identifier(&mut self) -> Next<'a> {
         let after = self.word();
         if !self.at_terminator() {
             return self.error(format!("bad character {}", show_rune(after)));
@@ -100,7 +100,7 @@ impl Lexer<'_> {
         self.emit(tok)
     }
 
-    fn field_or_variable(&mut self, tok: Tok) -> Next {
+    fn field_or_variable(&mut self, tok: Tok) -> Next<'a> {
         if self.at_terminator() {
             return self.emit(if tok == Tok::Variable { tok } else { Tok::Dot });
         }
@@ -118,7 +118,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn quoted(&mut self, end: char, tok: Tok, unterminated: &str) -> Next {
+    fn quoted(&mut self, end: char, tok: Tok, unterminated: &str) -> Next<'a> {
         loop {
             match self.next() {
                 Some('\\') => {
@@ -133,7 +133,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn raw_quoted(&mut self) -> Next {
+    fn raw_quoted(&mut self) -> Next<'a> {
         loop {
             match self.next() {
                 None => return self.error("unterminated raw quoted string"),
@@ -143,7 +143,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn number(&mut self) -> Next {
+    fn number(&mut self) -> Next<'a> {
         if !self.scan_number() {
             return self.bad_number();
         }
@@ -156,7 +156,7 @@ impl Lexer<'_> {
         self.emit(Tok::Number)
     }
 
-    fn bad_number(&mut self) -> Next {
+    fn bad_number(&mut self) -> Next<'a> {
         let text = quote(&self.input.as_bytes()[self.start..self.pos]);
         self.error(format!("bad number syntax: {text}"))
     }

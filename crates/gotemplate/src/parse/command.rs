@@ -150,7 +150,7 @@ impl Parser<'_> {
                     let name = quote(token.text.as_bytes());
                     return self.error(format!("function {name} not defined"));
                 }
-                Kind::Identifier(token.text.into_boxed_str())
+                Kind::Identifier(token.text.into())
             }
             Tok::Dot => Kind::Dot,
             Tok::Nil => Kind::Nil,
@@ -169,7 +169,7 @@ impl Parser<'_> {
             Tok::LeftParen => return self.parenthesis().map(Some),
             Tok::String | Tok::RawString => {
                 let value = self.unquote(&token)?;
-                Kind::Str { quoted: token.text.into_boxed_str(), value }
+                Kind::Str { quoted: token.text.into(), value }
             }
             _ => {
                 self.backup();

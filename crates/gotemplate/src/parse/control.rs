@@ -146,7 +146,7 @@ impl Parser<'_> {
         Ok(self.tree.add(token.pos, Kind::Template { name: name.into_boxed_str(), pipe }))
     }
 
-    fn template_name(&mut self, token: &Item, context: &str) -> Parse<String> {
+    fn template_name(&mut self, token: &Item<'_>, context: &str) -> Parse<String> {
         if matches!(token.tok, Tok::String | Tok::RawString) {
             return Ok(self.unquote(token)?.to_lossy().into_owned());
         }
