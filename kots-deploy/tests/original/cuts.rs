@@ -66,6 +66,38 @@ fn air_gapped_every_request_may_lose_its_connection() {
 }
 
 #[test]
+fn on_v3_where_every_update_is_a_new_version_none_is_made_twice() {
+    let make = || {
+        let site = Site::online();
+        site.server.with(|it| it.app().is_v3 = true);
+        site
+    };
+    check(make, &[Action::CutBefore, Action::CutAfter]);
+}
+
+#[test]
+fn what_the_server_does_after_the_connection_broke_is_found() {
+    let changes = [("PUT", "/license"), ("POST", "/upstream/update"), ("POST", "/config/values")];
+    let make = || Site::online().with_new_license();
+    let (end, _) = without_a_fault(&make());
+    for_each(changes.len(), |at| {
+        let (method, path) = changes[at];
+        let site = make();
+        site.server.rules([Rule::new(method, path, Action::CutAndHold)]);
+        let client = site.deploy().start();
+        site.server.wait_held();
+        // Looked for, and not yet there.
+        let seen = site.server.with(|it| it.requests.len());
+        site.server.wait_for("looks at what came of it", |it| it.requests.len() >= seen + 3);
+        site.server.release();
+        let run = client.end();
+        assert_eq!(run.code, Some(0), "{method} {path}\n{run}");
+        let count = site.server.versions().len();
+        assert_eq!(count, end.len(), "{method} {path}: {:#?}\n{run}", site.server.versions());
+    });
+}
+
+#[test]
 fn a_gateway_that_loses_patience_makes_no_second_version() {
     check(Site::online, &[Action::DoneBut(504)]);
 }

@@ -15,7 +15,8 @@ enum Then {
     Dies,
 }
 
-fn check(make: fn() -> Site) {
+/// The folder of the second run's journal: the first one's, or none as on another machine.
+fn check(make: fn() -> Site, state_dir: &str) {
     let (end, requests) = without_a_fault(&make());
     for_each(requests * 2, |at| {
         let (nth, then) = (at / 2, if at % 2 == 0 { Then::Finishes } else { Then::Dies });
@@ -39,7 +40,7 @@ fn check(make: fn() -> Site) {
                 site.server.start_again();
             }
         }
-        let run = site.deploy().run();
+        let run = site.deploy().state_dir(state_dir).run();
         assert_eq!(run.code, Some(0), "{place}\n{run}");
         assert_eq!(site.server.versions(), end, "{place}\n{run}");
     });
@@ -47,12 +48,17 @@ fn check(make: fn() -> Site) {
 
 #[test]
 fn online_the_client_may_die_at_any_request() {
-    check(|| Site::online().with_new_license());
+    check(|| Site::online().with_new_license(), "state");
 }
 
 #[test]
 fn air_gapped_the_client_may_die_at_any_request() {
-    check(Site::airgap);
+    check(Site::airgap, "state");
+}
+
+#[test]
+fn the_next_run_may_be_on_another_machine() {
+    check(|| Site::online().with_new_license(), "elsewhere");
 }
 
 #[test]

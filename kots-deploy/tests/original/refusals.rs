@@ -177,6 +177,33 @@ fn an_app_without_a_config_says_so() {
 }
 
 #[test]
+fn an_auth_string_that_ends_in_the_middle_ends_the_run() {
+    let body = r#"{"error":"failed to parse authorization header","success":false}"#;
+    let rule = answer("POST", "/upstream/update", 401, JSON, body);
+    refused(&Site::online(), rule).complains("auth string");
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let site = Site::online();
+    let run = refused(&site, answer("POST", "/upstream/update", 302, "", ""));
+    run.complains("302");
+    assert_eq!(site.server.versions().len(), 1);
+}
+
+#[test]
+fn half_a_document_is_no_answer() {
+    for body in ["{\"slug\":\"sample-a", "null", "\"ok\""] {
+        let site = Site::online();
+        let rule = answer("GET", "/api/v1/app/sample-app", 200, JSON, body);
+        site.server.rules([rule.times(usize::MAX)]);
+        let run = site.deploy().timeout("5s").run();
+        assert!(matches!(run.code, Some(1 | 4)), "{body}\n{run}");
+        assert_eq!(site.server.posts(), [""; 0], "{body}\n{run}");
+    }
+}
+
+#[test]
 fn something_that_is_no_console_is_not_taken_for_one() {
     let site = Site::online();
     let page = "<html><body>Welcome to nginx!</body></html>";

@@ -153,6 +153,29 @@ fn a_failed_deploy_is_done_again_with_the_same_version() {
 }
 
 #[test]
+fn another_machine_deploys_a_failed_version_again_too() {
+    let site = Site::airgap();
+    site.server.with(|it| it.app().deploying = Deploying::Fails("no space left".to_owned()));
+    site.deploy().run().expect(1);
+    site.server.with(|it| it.app().deploying = Deploying::Well(4));
+    site.deploy().state_dir("elsewhere").run().expect(0);
+    assert_eq!(site.server.versions().len(), 3);
+    assert_eq!(site.server.with(|it| it.app().deploys.clone()), [2, 2]);
+}
+
+#[test]
+fn other_applications_are_left_alone() {
+    let site = Site::online();
+    site.server.with(|it| {
+        it.apps.insert("zebra".to_owned(), crate::harness::installed("zebra"));
+    });
+    site.deploy_well();
+    let others = site.server.with(|it| it.apps["zebra"].versions.len());
+    assert_eq!(others, 1);
+    assert!(site.server.changes().iter().all(|it| it.contains("/app/sample-app/")));
+}
+
+#[test]
 fn a_deploy_that_fails_again_is_a_failure_again() {
     let site = Site::online();
     site.server.with(|it| it.app().deploying = Deploying::Fails("first reason".to_owned()));

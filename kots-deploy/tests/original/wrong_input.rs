@@ -96,6 +96,13 @@ fn auth_strings() {
 }
 
 #[test]
+fn state_folders() {
+    let site = Site::online();
+    site.write("state", "a file where a folder should be");
+    check(&site, &[&site.text("state")]);
+}
+
+#[test]
 fn targets() {
     let site = Site::online().with_target(&["--channel-id", "2f"]);
     check(

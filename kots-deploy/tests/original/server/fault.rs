@@ -37,6 +37,8 @@ pub(crate) enum Action {
     },
     /// It is done, and a gateway that lost patience answers in its place, without a word.
     DoneBut(u16),
+    /// The connection breaks at once, and it is done when the test releases it.
+    CutAndHold,
     /// It waits until the test releases it, then goes on, also when the client is gone by then.
     Hold,
     /// It is done, and the answer waits until the test releases it.

@@ -84,6 +84,9 @@ pub(super) async fn handle(
     let (done, wait) = oneshot::channel();
     let work = work(request, action.clone(), Arc::clone(&shared), done);
     works.lock().unwrap_or_else(PoisonError::into_inner).spawn(work);
+    if matches!(action, Some(Action::CutAndHold)) {
+        return Err(Broken);
+    }
     let reply = wait.await.map_err(|_| Broken)?;
     match action {
         Some(Action::CutAfter) => Err(Broken),
@@ -110,7 +113,7 @@ async fn work(
     if is_update && authorised(&shared, &request) {
         shared.with(|it| it.task = ("Fetching release...".to_owned(), "running".to_owned()));
     }
-    if matches!(action, Some(Action::Hold)) {
+    if matches!(action, Some(Action::Hold | Action::CutAndHold)) {
         held(&shared).await;
     }
     let reply = shared.with(|state| {
