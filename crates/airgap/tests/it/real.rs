@@ -59,3 +59,24 @@ fn the_bundle_of_a_real_application_is_whole() {
     ]);
     assert_snapshot!(verdict(&bundle), @"laverya-tiny-airgap 0.1.0 with 8 files");
 }
+
+#[test]
+fn every_real_chart_and_archive_is_read() {
+    let Some(data) = real_data("") else { return };
+    let (mut folders, mut found) = (vec![data], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("it is there") {
+            let path = entry.expect("it is there").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "tgz" || it == "gz") {
+                let file = std::fs::File::open(&path).expect("it is a file");
+                let files = airgap::release::read(file, &Limits::default());
+                let files = files.unwrap_or_else(|error| panic!("{path:?}: {}", chain(&error)));
+                assert!(!files.is_empty());
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 0, "the real data has charts");
+}
