@@ -123,11 +123,10 @@ pub fn classify(seen: Seen<'_>, due: Due, again: Again) -> Verdict {
                 502..=504 if is_bare(body, content_type) => {
                     lost(&format!("a gateway answers {status} in its place"), again)
                 }
-                // Our kotsadm still carries the same request out.
-                409 if retry_after.is_some() && again == Again::Harmless => Verdict::Wait {
-                    why: "the same request is still being carried out".to_owned(),
-                    after: retry_after,
-                },
+                // Our kotsadm still carries this request or another change out.
+                409 if retry_after.is_some() && again == Again::Harmless => {
+                    Verdict::Wait { why: refusal().words(), after: retry_after }
+                }
                 // The API server speaks for itself, not for kotsadm: the pod is gone or not yet there.
                 404 | 500 | 501 if is_status_object(body) => {
                     lost(&format!("the API server answers {status} in its place"), again)
@@ -359,6 +358,7 @@ mod tests {
             format!("{}\n{}", refusal.words(), refusal.details().join("\n")),
             @r"
             failed to validate config values
+            port is not a number
             config item `port` of group `g`: must be a number; too long
             config item `host` is required and has no value
             config item `port_two` is required and has no value

@@ -19,8 +19,12 @@ use crate::fault::{Again, Due, Refusal};
 
 impl Client {
     fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, CallError> {
-        serde_json::from_slice(&answer.body)
-            .map_err(|source| CallError::Malformed { address: self.address(), source })
+        // A list would do as an object without fields, and every field here has a default.
+        let parsed = match answer.body.trim_ascii_start().first() {
+            Some(b'{') => serde_json::from_slice(&answer.body),
+            _ => Err(serde::de::Error::custom("expected a JSON object")),
+        };
+        parsed.map_err(|source| CallError::Malformed { address: self.address(), source })
     }
 
     async fn get<T: DeserializeOwned>(
@@ -63,7 +67,13 @@ impl Client {
     ///
     /// See [`CallError`].
     pub async fn app(&self, slug: &str, reporter: &Reporter) -> Result<App, CallError> {
-        self.get(format!("/api/v1/app/{}", segment(slug)), reporter).await
+        let app: App = self.get(format!("/api/v1/app/{}", segment(slug)), reporter).await?;
+        if app.slug == slug {
+            return Ok(app);
+        }
+        let source =
+            serde::de::Error::custom(format!("asked for `{slug}`, it is of `{}`", app.slug));
+        Err(CallError::Malformed { address: self.address(), source })
     }
 
     /// `GET …/status`.

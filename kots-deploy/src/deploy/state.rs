@@ -193,6 +193,20 @@ pub fn worded(what: &str, reason: String, error: &CallError) -> Failure {
     failure
 }
 
+/// The failure of a step whose every answer was lost until the deadline.
+pub fn all_lost(what: &str) -> Failure {
+    Failure::new("unknown", what)
+        .because("every answer was lost")
+        .next("run the same command again: it finds out what is true and goes on from there")
+}
+
+/// The failure of a step whose success the server tells and does not show.
+pub fn not_shown(what: &str, why: String) -> Failure {
+    Failure::new("failed", what).because(why).next(
+        "look at the versions in the admin console and at its log: `kubectl logs -l app=kotsadm`",
+    )
+}
+
 fn hint(error: &CallError) -> String {
     let text = match error {
         CallError::Refused(refusal) => match (&refusal.hint, refusal.reason.as_deref()) {

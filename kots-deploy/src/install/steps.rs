@@ -13,7 +13,7 @@ use wire::app::App;
 use super::plan::InstallPlan;
 use crate::client::call::CallError;
 use crate::client::upload::{Content, Part, Upload};
-use crate::deploy::state::{Context, failure, quiet_time};
+use crate::deploy::state::{Context, all_lost, failure, quiet_time};
 use crate::deploy::steps::{connect::Connect, idempotency_key, images::Images, watch::Watch};
 use crate::deploy::target::{name, versions};
 
@@ -127,7 +127,7 @@ impl Step<Context> for Install {
                 Err(error) => return Err(failure(WHAT, &error)),
             }
             if Instant::now() >= context.deadline {
-                return Err(Failure::new("unknown", WHAT).because("every answer was lost"));
+                return Err(all_lost(WHAT));
             }
         }
         scope.reporter().note("Release installed");

@@ -87,6 +87,24 @@ impl Auto {
         changed
     }
 
+    /// Takes the proxy in place of a tunnel that could not be made. When neither is allowed, waiting
+    /// helps nobody.
+    async fn proxy_after(
+        &self,
+        no_tunnel: TransportError,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, TransportError> {
+        match self.through_proxy(request).await {
+            // Being back on port-forwards means that the proxy is closed to us.
+            Err(error) if no_tunnel.stage == Stage::Denied && self.road() == Taken::PortForward => {
+                let both = format!("{}; {}", error_chain(&no_tunnel), error_chain(&error));
+                let what = "no way to the kotsadm pod is allowed";
+                Err(TransportError::new(Stage::Denied, what, Some(both.into())))
+            }
+            result => result,
+        }
+    }
+
     async fn through_proxy(
         &self,
         request: http::Request<Body>,
@@ -119,10 +137,10 @@ impl Transport for Auto {
                 let changed = self.learn(Choice::no_tunnel, || {
                     format!("{}; using the API server's proxy instead", error_chain(&error))
                 });
-                if changed || self.road() == Taken::Proxy {
-                    return self.through_proxy(request).await;
+                if !changed && self.road() == Taken::PortForward {
+                    return Err(error);
                 }
-                return Err(error);
+                return self.proxy_after(error, request).await;
             }
             Err(DialError::Nobody(error) | DialError::NoTunnel(error)) => return Err(error),
         };

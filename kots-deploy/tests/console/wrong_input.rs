@@ -24,6 +24,7 @@ fn show(console: &Console, ran: &Ran, address: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table and its answers")]
 fn files_that_are_not_what_they_should_be() {
     let console = Console::with_first_version_airgapped();
     let write = |name: &str, text: &str| std::fs::write(console.path(name), text).unwrap();

@@ -13,7 +13,7 @@ use super::check::{next_move, permitted};
 use super::{facts, idempotency_key};
 use crate::client::call::CallError;
 use crate::deploy::quiet;
-use crate::deploy::state::{Context, worded};
+use crate::deploy::state::{Context, all_lost, not_shown, worded};
 use crate::deploy::target::highest;
 use crate::deploy::values::Memory;
 use crate::deploy::verdict::{Move, made_after};
@@ -102,13 +102,17 @@ impl Step<Context> for Config {
         let versions = crate::deploy::target::versions(&app);
         match versions.iter().find(|it| it.sequence == sequence) {
             Some(version) if context.plan.target.is(version) => Ok(Done::Well),
-            Some(version) => Err(Failure::new("failed", WHAT).because(format!(
-                "sequence {sequence} carries {}, not {}",
-                crate::deploy::target::name(version),
-                context.target_name()
-            ))),
-            None => Err(Failure::new("failed", WHAT)
-                .because(format!("kotsadm has no version with sequence {sequence}"))),
+            Some(version) => Err(not_shown(
+                WHAT,
+                format!(
+                    "sequence {sequence} carries {}, not {}",
+                    crate::deploy::target::name(version),
+                    context.target_name()
+                ),
+            )),
+            None => {
+                Err(not_shown(WHAT, format!("kotsadm has no version with sequence {sequence}")))
+            }
         }
     }
 }
@@ -134,9 +138,7 @@ impl Config {
                     }
                     let app = context.app(scope).await?;
                     return made_after(&plan.target, &app, baseline).ok_or_else(|| {
-                        Failure::new("failed", WHAT).because(
-                            "kotsadm says that it is done, but there is no new version with the config change",
-                        )
+                        not_shown(WHAT, "kotsadm says that it is done, but there is no new version with the config change".to_owned())
                     });
                 }
                 Err(CallError::Ambiguous { .. }) => {
@@ -157,7 +159,7 @@ impl Config {
                 Err(error) => return Err(refused(context, scope, &error, baseline).await),
             }
             if Instant::now() >= context.deadline {
-                return Err(Failure::new("unknown", WHAT).because("every answer was lost"));
+                return Err(all_lost(WHAT));
             }
         }
     }
@@ -195,7 +197,7 @@ impl Config {
                 Err(error) => return Err(refused(context, scope, &error, sequence - 1).await),
             }
             if Instant::now() >= context.deadline {
-                return Err(Failure::new("unknown", WHAT).because("every answer was lost"));
+                return Err(all_lost(WHAT));
             }
         }
     }

@@ -6,7 +6,7 @@ use wire::license::LicenseReply;
 use super::{facts, idempotency_key};
 use crate::client::call::CallError;
 use crate::deploy::quiet;
-use crate::deploy::state::{Context, worded};
+use crate::deploy::state::{Context, all_lost, not_shown, worded};
 use crate::deploy::target::highest;
 
 const WHAT: &str = "failed to sync license";
@@ -53,7 +53,7 @@ impl Step<Context> for License {
                 Err(error) => return Err(worded(WHAT, reason(&error), &error)),
             }
             if tokio::time::Instant::now() >= context.deadline {
-                return Err(Failure::new("unknown", WHAT).because("every answer was lost"));
+                return Err(all_lost(WHAT));
             }
         };
         let line = match reply.synced {
@@ -73,10 +73,13 @@ fn is_this(context: &Context, reply: &LicenseReply) -> Result<(), Failure> {
     if theirs.license_sequence == given.license_sequence {
         return Ok(());
     }
-    Err(Failure::new("failed", WHAT).because(format!(
-        "kotsadm has license sequence {} after sequence {} was sent",
-        theirs.license_sequence, given.license_sequence
-    )))
+    Err(not_shown(
+        WHAT,
+        format!(
+            "kotsadm has license sequence {} after sequence {} was sent",
+            theirs.license_sequence, given.license_sequence
+        ),
+    ))
 }
 
 fn reason(error: &CallError) -> String {

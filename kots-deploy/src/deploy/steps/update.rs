@@ -14,7 +14,7 @@ use crate::client::call::CallError;
 use crate::client::upload::{Content, Part, Upload};
 use crate::deploy::plan::{AirgapInput, DeployPlan};
 use crate::deploy::quiet;
-use crate::deploy::state::{Context, worded};
+use crate::deploy::state::{Context, all_lost, not_shown, worded};
 use crate::deploy::target::{base, highest, name, versions};
 
 const WHAT: &str = "failed to process upstream update";
@@ -78,7 +78,7 @@ impl Step<Context> for Update {
                 Err(error) => return Err(worded(WHAT, reason(&error), &error)),
             }
             if Instant::now() >= context.deadline {
-                return Err(Failure::new("unknown", WHAT).because("every answer was lost"));
+                return Err(all_lost(WHAT));
             }
         }
         scope.reporter().note("Upstream update processed successfully");
@@ -101,10 +101,13 @@ impl Step<Context> for Update {
             || "there is no version at all".to_owned(),
             |it| format!("the newest is sequence {} with {}", it.sequence, name(it)),
         );
-        Err(Failure::new("failed", WHAT).because(format!(
-            "kotsadm says that it is done, but no version that is there carries {}: {newest}",
-            target.name()
-        )))
+        Err(not_shown(
+            WHAT,
+            format!(
+                "kotsadm says that it is done, but no version that is there carries {}: {newest}",
+                context.target_name()
+            ),
+        ))
     }
 }
 

@@ -106,7 +106,8 @@ async fn deployed(context: &Context, scope: &Scope<'_>, sequence: i64) -> Result
             }
             Stage::Gone => {
                 return Err(Failure::new("failed", format!("{what} failed"))
-                    .because("kotsadm has no such version any more"));
+                    .because("kotsadm has no such version any more")
+                    .next("find out who removed it, then run the same command again"));
             }
             Stage::Working(status) => status,
         };
