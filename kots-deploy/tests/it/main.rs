@@ -3,6 +3,7 @@
 mod cluster;
 mod cluster_deploy;
 mod cluster_faults;
+mod cluster_messages;
 mod cluster_pod;
 mod cluster_real;
 mod cluster_roads;
