@@ -26,6 +26,7 @@ mod urls;
 mod words;
 
 pub(crate) use json::decode_json;
+pub use regex::{Pattern, PatternError};
 pub use sources::Sources;
 
 use crate::error::FuncError;

@@ -113,6 +113,37 @@ fn compile(pattern: &[u8]) -> Result<Arc<Compiled>, String> {
     Ok(compiled)
 }
 
+/// A regular expression in Go's syntax (RE2), for callers that are no templates.
+#[derive(Clone)]
+pub struct Pattern(Arc<Compiled>);
+
+impl std::fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Pattern").field(&self.0.regex.as_str()).finish()
+    }
+}
+
+/// Why a text is no regular expression, in Go's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PatternError(String);
+
+impl Pattern {
+    /// Compiles an expression; its size is bounded.
+    ///
+    /// # Errors
+    ///
+    /// Go's words, when Go would not take it either.
+    pub fn new(pattern: &str) -> Result<Self, PatternError> {
+        compile(pattern.as_bytes()).map(Self).map_err(PatternError)
+    }
+
+    /// Whether some part of `text` matches.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text.as_bytes())
+    }
+}
+
 /// A text as the engine wants it: every byte that is no character stands as U+FFFD, as Go sees it.
 struct Haystack<'a> {
     original: &'a [u8],

@@ -194,6 +194,21 @@ fn a_rule_that_is_no_expression_is_an_error_once_it_applies() {
 }
 
 #[test]
+fn a_rule_means_what_go_makes_of_it() {
+    // A bracket, `&&` and `--` inside a class are plain characters to Go, not so to every engine.
+    let mut config = config();
+    config.groups[0].items[5].validation = Some(Validation {
+        regex: Some(RegexRule { pattern: r"^[a-z[\]&&--]{3,5}$".into(), message: "no".into() }),
+    });
+    let mut check = |value: &str| {
+        config.groups[0].items[5].value = value.into();
+        validate(&config).expect("Go takes the rule").is_empty()
+    };
+    assert!(check("a[]&"));
+    assert!(!check("a[]&ABC"));
+}
+
+#[test]
 fn required_items_need_a_value_or_a_default() {
     let check = |pairs: &[(&str, &str)]| {
         required_message(&missing_required(&resolved(&values(pairs)).config))

@@ -3,16 +3,13 @@
 use std::fmt::Write as _;
 
 use base64::Engine as _;
-use regex::{Regex, RegexBuilder};
+use gotemplate::sprig::Pattern;
 use thiserror::Error;
 
 use super::{Config, ConfigItem, ItemType};
 
 /// What a value is told when the vendor gave no words.
 const DEFAULT_MESSAGE: &str = "Value does not match regex";
-
-/// The largest compiled rule, in bytes.
-const MAX_RULE_BYTES: usize = 1024 * 1024;
 
 /// A group with items that break their rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +52,7 @@ pub struct PatternError {
     pub pattern: String,
     /// What is wrong with it.
     #[source]
-    pub source: regex::Error,
+    pub source: gotemplate::sprig::PatternError,
 }
 
 /// A required item without a value.
@@ -103,7 +100,7 @@ fn item_errors_of(item: &ConfigItem) -> Result<Vec<RuleError>, PatternError> {
     if texts.is_empty() {
         return Ok(vec![]);
     }
-    let regex = compile(&rule.pattern).map_err(|source| PatternError {
+    let regex = Pattern::new(&rule.pattern).map_err(|source| PatternError {
         item: item.name.clone(),
         pattern: rule.pattern.clone(),
         source,
@@ -132,10 +129,6 @@ fn content(kind: ItemType, text: &str) -> String {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(_) => text.to_owned(),
     }
-}
-
-fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(MAX_RULE_BYTES).build()
 }
 
 /// Returns the required items of a resolved config that have neither value nor default, in order.
