@@ -51,11 +51,15 @@ pub(crate) async fn run_queue(shared: Shared) {
         }
         tokio::select! {
             () = shared.deploy_bell.notified() => {}
-            Some(ended) = running.join_next() => match ended {
-                Ok(app_id) => { busy.remove(&app_id); }
-                // A bug in one deploy: all are looked at again.
-                Err(_) => busy.clear(),
-            },
+            Some(ended) = running.join_next() => {
+                if let Ok(app_id) = ended {
+                    busy.remove(&app_id);
+                } else {
+                    // A bug in one deploy: all are looked at again, not at once.
+                    tokio::time::sleep(PAUSE).await;
+                    busy.clear();
+                }
+            }
             () = shared.stop.cancelled() => break,
         }
     }

@@ -21,6 +21,7 @@ use crate::http::reply::{Reply, chain};
 use crate::release::Preflights;
 use crate::store::apps::{AIRGAP_PENDING, AppRow, INSTALLED, ONLINE_PENDING};
 use crate::store::tasks::{TaskEnd, automated_install};
+use crate::store::versions::StoredFacts;
 use crate::store::{StoreError, now_text};
 use crate::update::{
     Bundle, Options, Outcome, UpdateError, from_bundle, from_vendor, newest_release,
@@ -162,7 +163,7 @@ pub(crate) async fn online(
     app: &AppRow,
     wish: &Wish,
     once: &Once,
-    reply: impl Fn(Outcome) -> Reply,
+    reply: impl Fn(Outcome, &StoredFacts) -> Reply,
 ) -> Result<Reply, InstallError> {
     let task = automated_install(&app.slug);
     shared.store.task_running(&task, &shared.boot_id, "Installing...").await?;
@@ -186,7 +187,7 @@ pub(crate) async fn airgap(
     bundle: Bundle,
     wish: &Wish,
     once: &Once,
-    reply: impl Fn(Outcome) -> Reply,
+    reply: impl Fn(Outcome, &StoredFacts) -> Reply,
 ) -> Result<Reply, InstallError> {
     let task = automated_install(&app.slug);
     shared.store.task_running(&task, &shared.boot_id, "Installing...").await?;

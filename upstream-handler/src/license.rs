@@ -134,6 +134,7 @@ async fn sync_leased(
         license: Some(license),
         channel_id: &channel_id,
         deploy: false,
+        tasks: &[],
         reply: &answer,
         once,
     };

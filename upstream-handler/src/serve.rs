@@ -5,6 +5,7 @@ mod listen;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -231,7 +232,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
 /// Makes the state folder and takes it for this process alone; the kernel gives it back.
 fn lock_state(state: &Path) -> Result<File, ServeError> {
     let open = |source| ServeError::State { path: state.to_owned(), source };
-    fs::create_dir_all(state).map_err(open)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(open)?;
     let file = File::create(state.join("lock")).map_err(open)?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| ServeError::InUse { path: state.to_owned() })?;

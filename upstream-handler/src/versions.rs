@@ -31,7 +31,7 @@ use crate::release::{
 };
 use crate::store::apps::{AppRow, StoredLicense, put_installed, put_license};
 use crate::store::leases::Fence;
-use crate::store::tasks::{TaskEnd, end_task, update_download};
+use crate::store::tasks::{TaskEnd, end_task};
 use crate::store::versions::{
     NewVersion, PENDING, PENDING_PREFLIGHT, StoredFacts, VersionContent, insert_version,
     queue_deploy,
@@ -270,6 +270,8 @@ pub(crate) struct Effects<'a> {
     pub channel_id: &'a str,
     /// Whether the version is queued for the target.
     pub deploy: bool,
+    /// Tasks that end well with it.
+    pub tasks: &'a [String],
     /// The answer that is stored with the effect.
     pub reply: &'a Reply,
     pub once: &'a Once,
@@ -291,7 +293,9 @@ pub(crate) async fn commit(
     if effects.deploy {
         queue_deploy(&mut tx, &fence.app_id, made.new.sequence).await?;
     }
-    end_task(&mut tx, &update_download(&fence.app_id), TaskEnd::Done).await?;
+    for task in effects.tasks {
+        end_task(&mut tx, task, TaskEnd::Done).await?;
+    }
     effects.once.record(&mut tx, effects.reply.status, &effects.reply.body).await?;
     faults::point("version-before-commit");
     Store::commit(tx).await?;

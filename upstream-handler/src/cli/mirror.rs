@@ -19,6 +19,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     ensure!(args.dir.is_dir(), "{} is not a folder", args.dir.display());
+    let summary = upstream::mirror::check(&args.dir)?;
+    tracing::info!("serving {} of {}", summary.apps.join(", "), args.dir.display());
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("could not listen on {}", args.listen))?;

@@ -156,6 +156,7 @@ async fn change_leased(
         license: None,
         channel_id: &channel_id,
         deploy: change.deploy && refused.is_none(),
+        tasks: &[],
         reply: &answer,
         once,
     };

@@ -22,6 +22,7 @@ use crate::context::Shared;
 use crate::install::{self, InstallError, Wish};
 use crate::release::Preflights;
 use crate::store::apps::{AIRGAP_PENDING, AppRow, INSTALLED};
+use crate::store::versions::StoredFacts;
 use crate::update::{Outcome, admit};
 
 const APP_SLUG: &str = "appSlug";
@@ -78,7 +79,7 @@ pub(crate) async fn post(State(shared): State<Shared>, request: Request) -> Resp
     slot.run(&shared, digest, act).await
 }
 
-fn answer(outcome: Outcome) -> Reply {
+fn answer(outcome: Outcome, _: &StoredFacts) -> Reply {
     let (Outcome::Made(sequence) | Outcome::Present(sequence)) = outcome;
     Reply { status: StatusCode::OK, body: json!({ "success": true, "sequence": sequence }) }
 }

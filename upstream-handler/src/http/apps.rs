@@ -3,7 +3,6 @@
 //! Bodies are made of rows only; no archive is opened for them.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use wire::app::{App, AppsReply, Cluster, Downstream};
 
 use super::reply::{Failure, Reply};
@@ -35,12 +34,10 @@ pub(crate) async fn get(
 
 /// The installed application `slug`.
 ///
-/// The original answers 500 with nothing for an unknown one. Nobody can tell that from a fault, so
-/// here it is 404 with the reason.
+/// The original answers 500 with nothing for an unknown one; here the body says so.
 pub(crate) async fn installed(shared: &Context, slug: &str) -> Result<AppRow, Failure> {
-    find(shared, slug).await?.ok_or_else(|| {
-        Failure::new(StatusCode::NOT_FOUND, format!("app with slug {slug} not found"))
-    })
+    let unknown = || Failure::refused(format!("app with slug {slug} not found"));
+    find(shared, slug).await?.ok_or_else(unknown)
 }
 
 /// The installed application `slug`, if there is one.

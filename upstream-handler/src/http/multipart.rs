@@ -4,8 +4,6 @@
 //! ready, which for a gigabyte sent over loopback is much of it; this one never holds more than what
 //! was fed last and a part's head.
 
-use std::ops::Range;
-
 use memchr::memmem;
 use thiserror::Error;
 
@@ -149,8 +147,8 @@ impl Reader {
                         self.take_delimiter(at);
                         data
                     } else {
-                        let sure = self.sure();
-                        self.buffer.drain(sure).collect()
+                        let unsure = self.buffer.split_off(self.n_sure());
+                        std::mem::replace(&mut self.buffer, unsure)
                     };
                     if !data.is_empty() {
                         return Ok(Some(Event::Data(data)));
@@ -164,13 +162,11 @@ impl Reader {
         }
     }
 
-    /// Bytes that cannot belong to a delimiter of which only the start is there.
-    fn sure(&self) -> Range<usize> {
+    /// How many bytes cannot belong to a delimiter of which only the start is there.
+    fn n_sure(&self) -> usize {
         let tail = self.buffer.len().saturating_sub(self.delimiter.len() - 1);
         // Only a line break can start one.
-        let start =
-            memchr::memchr(b'\r', &self.buffer[tail..]).map_or(self.buffer.len(), |at| tail + at);
-        0..start
+        memchr::memchr(b'\r', &self.buffer[tail..]).map_or(self.buffer.len(), |at| tail + at)
     }
 
     fn take_delimiter(&mut self, at: usize) {

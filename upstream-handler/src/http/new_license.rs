@@ -21,6 +21,7 @@ use crate::context::Shared;
 use crate::install::{InstallError, Wish, accept, online, prepare};
 use crate::release::Preflights;
 use crate::store::apps::{AppRow, INSTALLED};
+use crate::store::versions::StoredFacts;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -95,7 +96,8 @@ async fn resume_install(shared: &Shared, request: Request) -> Result<Response, F
         let shared = Arc::clone(shared);
         async move {
             if app.install_state == INSTALLED {
-                return answer(&shared, &app).await;
+                let newest = shared.store.newest_version(&app.id).await?;
+                return Ok(answer(&app, &newest.map(|row| row.facts()).unwrap_or_default()));
             }
             install(&shared, &app, &wish, &once).await
         }
@@ -124,21 +126,17 @@ async fn install(
     wish: &Wish,
     once: &Once,
 ) -> Result<Reply, Failure> {
-    // What the release has is known only afterwards; the stored answer says what is known before.
-    let reply = |_| Reply::ok(&base(app));
-    online(shared, app, wish, once, reply).await.map_err(|error| refuse(shared, &error))?;
-    answer(shared, app).await
+    let reply = |_, facts: &StoredFacts| answer(app, facts);
+    online(shared, app, wish, once, reply).await.map_err(|error| refuse(shared, &error))
 }
 
-async fn answer(shared: &Shared, app: &AppRow) -> Result<Reply, Failure> {
-    let newest = shared.store.newest_version(&app.id).await?;
-    let facts = newest.map(|row| row.facts()).unwrap_or_default();
-    Ok(Reply::ok(&NewLicenseReply {
+fn answer(app: &AppRow, facts: &StoredFacts) -> Reply {
+    Reply::ok(&NewLicenseReply {
         has_preflight: facts.has_preflight,
         is_configurable: facts.has_config,
         is_airgap: app.is_airgap,
         ..base(app)
-    }))
+    })
 }
 
 fn base(app: &AppRow) -> NewLicenseReply {

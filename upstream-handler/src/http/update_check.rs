@@ -4,7 +4,7 @@
 //! `upstream/update`, one that was named.
 
 use axum::extract::{Path, Query, Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kinds::license::verify;
 use serde_json::json;
@@ -26,8 +26,13 @@ pub(crate) async fn post(
     Query(asked): Query<Asked>,
     request: Request,
 ) -> Response {
-    let app = match apps::installed(&shared, &slug).await {
-        Ok(app) => app,
+    let app = match apps::find(&shared, &slug).await {
+        Ok(Some(app)) => app,
+        Ok(None) => {
+            let text = format!("app with slug {slug} not found");
+            let unknown = Failure::new(StatusCode::NOT_FOUND, text);
+            return upload::refuse(request.into_body(), unknown);
+        }
         Err(failure) => return upload::refuse(request.into_body(), failure),
     };
     let content_type = request

@@ -110,7 +110,7 @@ async fn fetch(
         async move {
             let options =
                 Options { source: UPSTREAM_UPDATE, preflights, values: None, deploy: false };
-            from_vendor(&shared, &app, &wanted, options, &once, |outcome| {
+            from_vendor(&shared, &app, &wanted, options, &once, |outcome, _| {
                 let reply = SuccessReply { success: true, error: None };
                 with_sequence(Reply::ok(&reply), outcome)
             })
@@ -157,7 +157,7 @@ pub(crate) async fn take(
         async move {
             let options =
                 Options { source: AIRGAP_UPDATE, preflights, values: None, deploy: false };
-            from_bundle(&shared, &app, bundle, options, &once, |outcome| {
+            from_bundle(&shared, &app, bundle, options, &once, |outcome, _| {
                 with_sequence(Reply { status: StatusCode::OK, body: success.clone() }, outcome)
             })
             .await

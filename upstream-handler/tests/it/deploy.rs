@@ -50,9 +50,9 @@ async fn informers_say_what_is_in_place() {
     let status = &status["appstatus"];
     assert_eq!(status["state"], "ready", "{status}");
     assert_eq!(status["sequence"], 0);
-    let states = status["resourceStates"].as_array().unwrap();
-    assert!(states.iter().any(|it| it["kind"] == "deployment" && it["name"] == "sample-web"));
-    assert!(states.iter().all(|it| it["namespace"] == "shop"), "{states:?}");
+    let resources = status["resourceStates"].as_array().unwrap();
+    assert!(resources.iter().any(|it| it["kind"] == "deployment" && it["name"] == "sample-web"));
+    assert!(resources.iter().all(|it| it["namespace"] == "shop"), "{resources:?}");
     assert_eq!(site.get(APP).await.ok()["appState"], "ready");
 }
 

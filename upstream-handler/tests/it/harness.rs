@@ -140,7 +140,12 @@ impl Site {
             "--dir",
             folder.path().join("mirror").to_str().unwrap(),
         ]));
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            // A kept connection may be closed by the server while a test computes.
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap();
         Self { folder, mirror, server: None, http, envs: Vec::new() }.started()
     }
 

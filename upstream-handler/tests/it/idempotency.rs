@@ -84,3 +84,42 @@ async fn many_at_once_get_different_numbers() {
     sequences.sort_unstable();
     assert_eq!(sequences, (1..=8).collect::<Vec<_>>());
 }
+
+/// A client that goes away before the answer: what it asked for is finished, and asking again with
+/// the same key finds that.
+#[tokio::test]
+async fn an_answer_nobody_waits_for() {
+    let site = Site::new();
+    site.install(&Builder::new().yaml()).await;
+    let path = format!("{APP}/config/values");
+    let body = values_body(sample::config_values(), true);
+    let text = body.to_string();
+    let addr = site.url("").strip_prefix("http://").unwrap().to_owned();
+    let mut stream = std::net::TcpStream::connect(addr).unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\nIdempotency-Key: k\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",
+        site.auth(),
+        text.len()
+    );
+    std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    site.wait_for(1, "deployed").await;
+    drop(stream);
+    let again = keyed(&site, "k", &path, &body).await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.ok()["sequence"], 1);
+    assert_eq!(site.history().await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_installation_is_answered_again() {
+    let site = Site::new();
+    let body = json!({
+        "licenseData": Builder::new().yaml(),
+        "configValues": super::harness::base64(sample::config_values().as_bytes()),
+    });
+    let first = keyed(&site, "k", "/api/v1/license", &body).await.ok();
+    assert_eq!(first["isConfigurable"], true);
+    let second = keyed(&site, "k", "/api/v1/license", &body).await.ok();
+    assert_eq!(first, second);
+}
