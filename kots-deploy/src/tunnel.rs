@@ -9,6 +9,7 @@
 
 mod auto;
 mod frame;
+mod life;
 mod port_forward;
 mod proxy;
 mod stream;

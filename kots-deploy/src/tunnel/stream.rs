@@ -7,7 +7,7 @@
 //!   of the speed.
 //! * Shutting down closes the whole tunnel, so nobody may do it before the answer is complete; the
 //!   protocol has no half-close.
-//! * A tunnel without a sign of life is given up: see [`Life`].
+//! * A tunnel without a sign of life is given up: see [`super::life`].
 
 use std::io;
 use std::pin::Pin;
@@ -20,13 +20,14 @@ use bytes::{Buf as _, Bytes};
 use futures::{Sink as _, Stream as _};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::Patience;
 use super::frame::{Decoder, Event, FrameError, encode};
+use super::life::{Counted, Watch};
 use crate::cluster::KOTSADM_PORT;
 
 /// The kubelet reads in pieces of 32 KiB; larger frames than this brought nothing.
@@ -34,8 +35,6 @@ const FRAME_BYTES: usize = 64 * 1024;
 const QUEUE_BYTES: usize = 256 * 1024;
 /// Nobody sends larger messages; what announces more is not a kubelet.
 const MESSAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
-/// A masked ping without payload: two bytes of head, four of mask.
-const PING_BYTES: u64 = 6;
 
 /// Why a tunnel ended.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -318,54 +317,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tunnel<S> {
     }
 }
 
-/// When to ping and look for signs of life.
-struct Watch {
-    ticks: Interval,
-    life: Life,
-    flush_due: bool,
-}
-
-impl Watch {
-    fn new(patience: Patience) -> Self {
-        let start = Instant::now();
-        let mut ticks = tokio::time::interval_at(start + patience.ping, patience.ping);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { ticks, life: Life::new(patience.silence, start), flush_due: false }
-    }
-}
-
-/// Decides when a tunnel is dead.
-///
-/// Any byte in either direction counts as a sign of life, our own pings do not: the kernel takes
-/// them for minutes after the other side vanished. A missing pong alone is no proof of death: a
-/// kubelet whose pod does not read does not read pings either.
-struct Life {
-    silence: Duration,
-    pings: u64,
-    last_moved: u64,
-    last_sign: Instant,
-}
-
-impl Life {
-    fn new(silence: Duration, start: Instant) -> Self {
-        Self { silence, pings: 0, last_moved: 0, last_sign: start }
-    }
-
-    /// Returns how long the tunnel has been silent, when that is too long. `moved` counts all bytes
-    /// of both directions so far.
-    fn silent(&mut self, moved: u64, now: Instant) -> Option<Duration> {
-        // Pings that are still queued make this smaller than it was; that is no sign of life.
-        let moved = moved.saturating_sub(self.pings * PING_BYTES);
-        if moved > self.last_moved {
-            self.last_moved = moved;
-            self.last_sign = now;
-            return None;
-        }
-        let silent = now.saturating_duration_since(self.last_sign);
-        (silent >= self.silence).then_some(silent)
-    }
-}
-
 fn close_failure(frame: Option<CloseFrame>) -> Option<TunnelError> {
     let frame = frame?;
     match u16::from(frame.code) {
@@ -384,81 +335,9 @@ fn cut_reason(error: &tungstenite::Error) -> String {
     }
 }
 
-/// Counts the bytes that the connection really took and gave.
-struct Counted<S> {
-    io: S,
-    read: u64,
-    written: u64,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let result = ready!(Pin::new(&mut self.io).poll_read(cx, buf));
-        self.read += (buf.filled().len() - before) as u64;
-        Poll::Ready(result)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = ready!(Pin::new(&mut self.io).poll_write(cx, buf));
-        if let Ok(count) = result {
-            self.written += count as u64;
-        }
-        Poll::Ready(result)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Plays bytes moved in each tick of 20 s against a silence of 60 s; a tick sends one ping.
-    /// Returns the tick that found the tunnel dead.
-    fn check(moved: &[u64]) -> Option<usize> {
-        let second = Duration::from_secs(1);
-        let start = Instant::now();
-        let mut life = Life::new(60 * second, start);
-        let mut total = 0;
-        for (tick, bytes) in moved.iter().enumerate() {
-            total += bytes;
-            let now = start + 20 * second * u32::try_from(tick + 1).expect("few ticks");
-            if life.silent(total, now).is_some() {
-                return Some(tick);
-            }
-            life.pings += 1;
-        }
-        None
-    }
-
-    #[test]
-    fn only_bytes_other_than_our_pings_are_signs_of_life() {
-        let sent = PING_BYTES;
-        let answered = PING_BYTES + 2;
-        let all_answered = [100, answered, answered, answered, answered, answered, answered];
-        assert_eq!(check(&all_answered), None);
-        assert_eq!(check(&[100, sent, sent, sent, sent, sent]), Some(3));
-        // Nothing is taken any more, not even pings: these stay in the queue.
-        assert_eq!(check(&[100, 0, 0, 0, 0, 0]), Some(3));
-        assert_eq!(check(&[100, sent, sent, answered, sent, sent, sent]), Some(6));
-    }
 
     #[test]
     fn a_pod_where_nobody_listens_is_told_from_a_broken_tunnel() {
