@@ -204,6 +204,18 @@ fn half_a_document_is_no_answer() {
 }
 
 #[test]
+fn an_empty_document_is_no_application() {
+    for body in ["{}", "[]"] {
+        let site = Site::online();
+        let rule = answer("GET", "/api/v1/app/sample-app", 200, JSON, body);
+        site.server.rules([rule.times(usize::MAX)]);
+        let run = site.deploy().timeout("5s").run();
+        assert!(matches!(run.code, Some(1 | 4)), "{body}\n{run}");
+        assert_eq!(site.server.changes(), [""; 0], "{body}\n{run}");
+    }
+}
+
+#[test]
 fn something_that_is_no_console_is_not_taken_for_one() {
     let site = Site::online();
     let page = "<html><body>Welcome to nginx!</body></html>";
