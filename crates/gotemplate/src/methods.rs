@@ -1,14 +1,21 @@
 //! Methods and fields of the values that have them.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use crate::func::Func;
 use crate::types::Type;
 use crate::value::{
-    Civil, GoTime, Named, Value, Zone, duration_string, month_name, round_duration, weekday_name,
+    Civil, GoTime, Named, Object, Value, Zone, duration_string, month_name, round_duration,
+    weekday_name,
 };
 
 const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
+
+const LOCATION: &str = "*time.Location";
+const RFC_3339: &str = "2006-01-02T15:04:05.999999999Z07:00";
 
 /// Returns the method of this name, bound to the value.
 pub(crate) fn find(value: &Value, name: &str) -> Option<Func> {
@@ -71,7 +78,6 @@ fn duration_method(nanos: i64, name: &str) -> Option<Func> {
 
 fn time_method(time: &GoTime, name: &str) -> Option<Func> {
     let civil = time.civil();
-    let (zone, offset) = time.zone().at(time.unix());
     match name {
         "Year" => plain(civil.year),
         "Month" => plain(Value::Named(Named::Month, civil.month)),
@@ -90,7 +96,28 @@ fn time_method(time: &GoTime, name: &str) -> Option<Func> {
         "IsDST" => plain(time.zone().is_summer_time(time.unix())),
         "String" => plain(time.string()),
         "GoString" => plain(time.go_string()),
-        "UTC" | "Local" => plain(time.in_zone(Zone::Utc)),
+        "UTC" => plain(time.in_zone(Zone::Utc)),
+        "Local" => plain(time.in_zone(Zone::Local)),
+        "Location" => plain(Value::Object(Arc::new(Location(time.zone().clone())))),
+        "In" => {
+            let time = time.clone();
+            let body = move |a: &[Value]| match location(a.first()) {
+                Some(zone) => Ok(Value::Time(time.in_zone(zone))),
+                None => Err("time: missing Location in call to Time.In".into()),
+            };
+            Some(Func::new([Type::Object(LOCATION.into())], body).typed())
+        }
+        "MarshalText" => plain(bytes(time.format(RFC_3339))),
+        "MarshalJSON" => plain(bytes(format!("\"{}\"", time.format(RFC_3339)))),
+        "AppendFormat" => {
+            let time = time.clone();
+            let body = move |a: &[Value]| {
+                let part = |i: usize| a.get(i).and_then(Value::as_bytes).unwrap_or_default();
+                let text = [part(0), &time.format_bytes(part(1))].concat();
+                Ok(Value::Bytes(text.into()))
+            };
+            Some(Func::new([Type::Bytes, Type::String], body).typed())
+        }
         "Zone" => two_results(name, "int"),
         "Date" => three_results(name),
         "Clock" => three_results(name),
@@ -119,10 +146,46 @@ fn time_method(time: &GoTime, name: &str) -> Option<Func> {
             Some(Func::new([Type::Int, Type::Int, Type::Int], body).typed())
         }
         "Sub" | "After" | "Before" | "Equal" | "Compare" => with_time(time, name),
-        _ => {
-            let _ = (zone, offset);
-            None
+        _ => None,
+    }
+}
+
+fn bytes(text: String) -> Value {
+    Value::Bytes(text.into_bytes().into())
+}
+
+/// `*time.Location`.
+#[derive(Debug)]
+struct Location(Zone);
+
+impl Object for Location {
+    fn type_name(&self) -> &str {
+        LOCATION
+    }
+
+    fn is_pointer(&self) -> bool {
+        true
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(self.0.name())
+    }
+
+    fn method(&self, name: &str) -> Option<Func> {
+        if name == "String" { plain(self.0.name()) } else { None }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn location(value: Option<&Value>) -> Option<Zone> {
+    match value {
+        Some(Value::Object(object)) => {
+            object.as_any().downcast_ref::<Location>().map(|location| location.0.clone())
         }
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ const SECOND: i64 = 1_000_000_000;
 
 pub(super) fn register(to: &mut Registry, sources: &Sources) {
     let clock = sources.clone();
-    to.typed("now", &[], move |_| Ok(Value::Time(clock.now())));
+    to.typed("now", &[], move |_| Ok(Value::Time(clock.now().in_zone(Zone::Local))));
     let clock = sources.clone();
     to.typed("date", &[Text, Any], move |a| in_zone(text(a, 0), &a[1], b"UTC", &clock));
     let clock = sources.clone();
@@ -47,7 +47,7 @@ pub(super) fn register(to: &mut Registry, sources: &Sources) {
     to.typed("ago", &[Any], move |a| {
         let time = match &a[0] {
             Value::Time(time) => time.clone(),
-            Value::Int(unix) | Value::Int64(unix) => GoTime::new(*unix, 0, Zone::Utc),
+            Value::Int(unix) | Value::Int64(unix) => GoTime::new(*unix, 0, Zone::Local),
             _ => clock.now(),
         };
         let nanos = crate::value::round_duration(clock.now().since(&time), SECOND);
@@ -87,7 +87,7 @@ fn parse_seconds(text: &str) -> i64 {
 fn in_zone(layout: &[u8], date: &Value, zone: &[u8], clock: &Sources) -> Answer {
     let time = match date {
         Value::Time(time) => time.clone(),
-        Value::Int(unix) | Value::Int64(unix) => GoTime::new(*unix, 0, Zone::Utc),
+        Value::Int(unix) | Value::Int64(unix) => GoTime::new(*unix, 0, Zone::Local),
         _ => clock.now(),
     };
     let zone = std::str::from_utf8(zone).ok().and_then(Zone::load).unwrap_or(Zone::Utc);

@@ -29,8 +29,11 @@ pub struct GoTime {
 /// A time zone (`*time.Location`).
 #[derive(Clone, Debug)]
 pub enum Zone {
-    /// UTC, also the local zone of the machine the templates are thought to run on.
+    /// UTC.
     Utc,
+    /// The local zone of the machine the templates are thought to run on: it is at UTC, but Go tells the
+    /// two apart.
+    Local,
     /// A fixed offset in seconds east of UTC under a name that may be empty.
     Fixed(Arc<str>, i32),
     /// A zone of the zone data base.
@@ -41,7 +44,8 @@ impl Zone {
     /// Returns the zone of this name, as `time.LoadLocation`.
     pub fn load(name: &str) -> Option<Self> {
         match name {
-            "" | "UTC" | "Local" => Some(Self::Utc),
+            "" | "UTC" => Some(Self::Utc),
+            "Local" => Some(Self::Local),
             name if name.contains("..") || name.starts_with(['/', '\\']) => None,
             name => jiff::tz::TimeZone::get(name).ok().map(|tz| Self::Named(Arc::new(tz))),
         }
@@ -50,7 +54,7 @@ impl Zone {
     /// Returns the name of the offset in force and the offset in seconds.
     pub(crate) fn at(&self, unix: i64) -> (String, i32) {
         match self {
-            Self::Utc => ("UTC".to_owned(), 0),
+            Self::Utc | Self::Local => ("UTC".to_owned(), 0),
             Self::Fixed(name, offset) => (name.to_string(), *offset),
             Self::Named(tz) => {
                 let (min, max) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
@@ -59,6 +63,15 @@ impl Zone {
                 let info = tz.to_offset_info(at);
                 (info.abbreviation().to_owned(), info.offset().seconds())
             }
+        }
+    }
+
+    /// Returns the name of the zone.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Utc | Self::Local => "UTC".to_owned(),
+            Self::Fixed(name, _) => name.to_string(),
+            Self::Named(tz) => tz.iana_name().unwrap_or_default().to_owned(),
         }
     }
 
@@ -76,6 +89,7 @@ impl PartialEq for GoTime {
     fn eq(&self, other: &Self) -> bool {
         self.unix == other.unix
             && self.nanos == other.nanos
+            && matches!(self.zone, Zone::Utc) == matches!(other.zone, Zone::Utc)
             && self.zone.at(self.unix) == other.zone.at(other.unix)
     }
 }
@@ -178,6 +192,7 @@ impl GoTime {
         let c = self.civil();
         let zone = match &self.zone {
             Zone::Utc => "time.UTC".to_owned(),
+            Zone::Local => "time.Local".to_owned(),
             Zone::Fixed(name, _) => {
                 format!("time.Location({})", crate::strconv::quote(name.as_bytes()))
             }

@@ -67,3 +67,23 @@ pub(super) fn whole(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, _, rest) = read(bytes)?;
     Some((&bytes[..bytes.len() - rest.len()], rest))
 }
+
+/// Makes sure that a sequence begins here; the error is Go's text for the structure `name`.
+pub(super) fn check_sequence(bytes: &[u8], name: &str) -> Result<(), String> {
+    let Some((first, second)) = bytes.first().zip(bytes.get(1)) else {
+        return Err("asn1: syntax error: sequence truncated".to_owned());
+    };
+    if *first != 0x30 {
+        let (class, tag, compound) = (first >> 6, first & 0x1f, first & 0x20 != 0);
+        return Err(format!(
+            "asn1: structure error: tags don't match (16 vs {{class:{class} tag:{tag} \
+             length:{second} isCompound:{compound}}}) {{optional:false explicit:false \
+             application:false private:false defaultValue:<nil> tag:<nil> stringType:0 timeType:0 \
+             set:false omitEmpty:false}} {name} @2"
+        ));
+    }
+    match read(bytes) {
+        Some(_) => Ok(()),
+        None => Err("asn1: syntax error: data truncated".to_owned()),
+    }
+}

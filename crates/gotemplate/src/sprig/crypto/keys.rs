@@ -100,12 +100,13 @@ impl PrivateKey {
                 .map_err(|error| format!("parsing RSA private key from PEM: {error}")),
             Some("EC") => Self::from_sec1(&block.bytes, None)
                 .map_err(|error| format!("parsing EC private key from PEM: {error}")),
-            Some(other) => Err(format!("invalid private key type {other}")),
+            Some(_) => Err(format!("invalid private key type {}", block.kind)),
             None => Err(format!("no private key data in PEM block of type {}", block.kind)),
         }
     }
 
     fn from_pkcs8(bytes: &[u8]) -> Result<Self, String> {
+        der::check_sequence(bytes, "pkcs8")?;
         let malformed = || "asn1: syntax error: data truncated".to_owned();
         let read = || {
             let (body, _) = der::expect(bytes, 0x30)?;
@@ -130,12 +131,15 @@ impl PrivateKey {
     }
 
     fn from_pkcs1(bytes: &[u8]) -> Result<Self, String> {
+        der::check_sequence(bytes, "pkcs1PrivateKey")?;
         let pair = RsaKeyPair::from_der(bytes)
             .map_err(|_| "asn1: structure error: not an RSA private key".to_owned())?;
         Ok(Self::Rsa(bytes.to_vec(), Box::new(pair)))
     }
 
     fn from_sec1(bytes: &[u8], named: Option<&[u8]>) -> Result<Self, String> {
+        der::check_sequence(bytes, "ecPrivateKey")
+            .map_err(|error| format!("x509: failed to parse EC private key: {error}"))?;
         let read = || {
             let (body, _) = der::expect(bytes, 0x30)?;
             let (_, rest) = der::expect(body, 0x02)?;

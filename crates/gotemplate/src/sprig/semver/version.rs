@@ -247,6 +247,16 @@ impl Object for Version {
         match name {
             "String" => plain(Value::from(self.string())),
             "Original" => plain(Value::from(self.original.as_str())),
+            "Value" => plain(Value::from(self.string())),
+            "MarshalText" => plain(Value::Bytes(self.string().into_bytes().into())),
+            "MarshalJSON" => {
+                plain(Value::Bytes(format!("\"{}\"", self.string()).into_bytes().into()))
+            }
+            "UnmarshalText" | "UnmarshalJSON" if !self.by_value => {
+                // A template can only pass bytes it was given; changing a version is not offered.
+                let body = |_: &[Value]| Err(FuncError::new("versions cannot be changed"));
+                Some(Func::new([Type::Bytes], body).typed())
+            }
             "Major" => plain(Value::Uint64(self.major)),
             "Minor" => plain(Value::Uint64(self.minor)),
             "Patch" => plain(Value::Uint64(self.patch)),

@@ -383,15 +383,15 @@ impl Fields {
             minute: self.minute,
             second: self.second,
         };
-        let time = GoTime::date(&date, self.nanos, Zone::Utc);
+        let time = GoTime::date(&date, self.nanos, Zone::Local);
         if self.utc {
-            return Ok(time);
+            return Ok(time.in_zone(Zone::Utc));
         }
         if let Some(offset) = self.offset {
             let unix = time.unix() - i64::from(offset);
             let name = self.zone.unwrap_or_default();
             let zone = if offset == 0 && (name.is_empty() || name == "UTC") {
-                Zone::Utc
+                Zone::Local
             } else {
                 Zone::Fixed(name.into(), offset)
             };
