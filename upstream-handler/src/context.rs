@@ -46,6 +46,8 @@ pub(crate) struct Context {
     pub deploy_bell: Notify,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
+    /// Wrong passwords in a row, and when the last one came.
+    pub wrong_passwords: Mutex<(u32, i64)>,
     /// One lock per application and per idempotency key.
     pub locks: Locks,
 }

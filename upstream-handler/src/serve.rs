@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kinds::cipher::{Cipher, CipherError};
@@ -221,6 +221,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
         work: TaskTracker::new(),
         deploy_bell: Notify::new(),
         stop: CancellationToken::new(),
+        wrong_passwords: Mutex::default(),
         locks: Locks::default(),
     });
     let worker = tokio::spawn(deploy::run_queue(Arc::clone(&shared)));

@@ -10,7 +10,7 @@ use crate::context::Shared;
 use crate::store::StoreError;
 
 /// Additions a client may use.
-const FEATURES: &[&str] = &["idempotency-key", "deploy-follow"];
+const FEATURES: &[&str] = &["idempotency-key"];
 
 pub(crate) async fn get(State(shared): State<Shared>) -> Response {
     let archives = shared.archives.clone();

@@ -3,7 +3,6 @@
 //! The original locks the console for good after ten wrong passwords, which anybody can cause. Here
 //! a wrong password costs time: after ten in a row the next attempt is refused for a minute.
 
-use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use axum::Json;
@@ -17,16 +16,13 @@ use wire::login::{LoginInfo, LoginRequest};
 
 use super::reply::Failure;
 use super::session;
-use crate::context::Shared;
+use crate::context::{Context, Shared};
 use crate::store::now_ms;
 
 /// Wrong passwords in a row before the console is locked.
 const MAX_WRONG: u32 = 10;
 /// How long it is locked, in milliseconds.
 const LOCKED_MS: i64 = 60_000;
-
-/// Wrong passwords in a row, and when the last one came.
-static WRONG: Mutex<(u32, i64)> = Mutex::new((0, 0));
 
 /// `POST /api/v1/login`.
 pub(crate) async fn post(
@@ -41,7 +37,7 @@ pub(crate) async fn post(
         return Failure::new(StatusCode::FORBIDDEN, "password authentication disabled")
             .into_response();
     };
-    if is_locked(now_ms()) {
+    if is_locked(&shared, now_ms()) {
         let text = format!(
             "Admin Console has been locked.  Please reset password using the \"kubectl kots \
              reset-password -n {}\" command.",
@@ -55,7 +51,7 @@ pub(crate) async fn post(
     })
     .await
     .unwrap_or(false);
-    note(right, now_ms());
+    note(&shared, right, now_ms());
     if !right {
         let text = "Invalid password. Please try again.";
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": text }))).into_response();
@@ -108,12 +104,12 @@ fn set_cookie(response: &mut Response, cookie: &str) {
     }
 }
 
-fn is_locked(now_ms: i64) -> bool {
-    let (n_wrong, at_ms) = *WRONG.lock().unwrap_or_else(PoisonError::into_inner);
+fn is_locked(shared: &Context, now_ms: i64) -> bool {
+    let (n_wrong, at_ms) = *shared.wrong_passwords.lock().unwrap_or_else(PoisonError::into_inner);
     n_wrong >= MAX_WRONG && now_ms.saturating_sub(at_ms) < LOCKED_MS
 }
 
-fn note(right: bool, now_ms: i64) {
-    let mut wrong = WRONG.lock().unwrap_or_else(PoisonError::into_inner);
+fn note(shared: &Context, right: bool, now_ms: i64) {
+    let mut wrong = shared.wrong_passwords.lock().unwrap_or_else(PoisonError::into_inner);
     *wrong = if right { (0, 0) } else { (wrong.0.saturating_add(1), now_ms) };
 }

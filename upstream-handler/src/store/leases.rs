@@ -143,3 +143,52 @@ pub(crate) async fn check_fence(tx: &mut Tx, fence: &Fence) -> Result<(), StoreE
         Err(StoreError::LeaseLost { app_id: fence.app_id.clone() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn age(store: &Store, by_ms: i64) {
+        let mut tx = store.begin().await.expect("a write");
+        sqlx::query("UPDATE lease SET heartbeat_ms = heartbeat_ms - ?")
+            .bind(by_ms)
+            .execute(&mut *tx)
+            .await
+            .expect("an update");
+        Store::commit(tx).await.expect("a commit");
+    }
+
+    async fn holds(store: &Store, fence: &Fence) -> bool {
+        let mut tx = store.begin().await.expect("a write");
+        check_fence(&mut tx, fence).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_dead_holder_is_taken_over_and_can_change_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("a store");
+        let take = async |boot: &str| store.take_lease("app", "a change", boot).await;
+        let first = take("boot-1").await.expect("an answer").expect("the lease");
+        assert!(holds(&store, &first).await);
+        let holder = take("boot-2").await.expect("an answer").expect_err("a live holder");
+        assert_eq!(holder.purpose, "a change");
+
+        age(&store, DEAD_AFTER_MS - 1000).await;
+        store.heartbeat(&first, "no task").await.expect("a heartbeat");
+        age(&store, DEAD_AFTER_MS - 1000).await;
+        assert!(take("boot-2").await.expect("an answer").is_err(), "it said that it lives");
+
+        age(&store, 2000).await;
+        let second = take("boot-2").await.expect("an answer").expect("the lease");
+        assert_eq!((first.epoch, second.epoch), (1, 2));
+        assert!(!holds(&store, &first).await);
+        assert!(holds(&store, &second).await);
+        // a late release of the first does not end the second
+        store.release_lease(&first).await.expect("a release");
+        assert!(holds(&store, &second).await);
+        store.release_lease(&second).await.expect("a release");
+        assert!(!holds(&store, &second).await);
+        let third = take("boot-1").await.expect("an answer").expect("the lease");
+        assert_eq!(third.epoch, 3);
+    }
+}
