@@ -65,7 +65,10 @@ fn by_its_reader(plain: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
         entry.read_to_end(&mut data).ok()?;
         if entry.header().entry_type() != tar::EntryType::Directory && !path.ends_with('/') {
             let parts: Vec<_> = path.split('/').filter(|it| !matches!(*it, "" | ".")).collect();
-            files.push((parts.join("/"), data));
+            // What macOS adds is passed over by ours.
+            if !parts.last().is_some_and(|it| it.starts_with("._")) {
+                files.push((parts.join("/"), data));
+            }
         }
     }
     Some(files)
