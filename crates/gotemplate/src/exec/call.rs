@@ -87,6 +87,8 @@ impl<'a> State<'a> {
     ) -> Exec<Rv> {
         let sizes: usize = values_in.iter().map(size).sum();
         self.check_size(sizes)?;
+        // A single call may take seconds: keys, password hashes, large texts.
+        self.check_clock()?;
         let result = match &func.call {
             Callable::Builtin(builtin) => builtin.call(values_in, callee),
             Callable::Refused(message) => Err(crate::error::FuncError::new(&**message)),

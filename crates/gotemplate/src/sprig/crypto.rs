@@ -2,6 +2,7 @@
 
 mod certs;
 mod der;
+mod dsa;
 mod keys;
 mod pem;
 mod scrypt;
@@ -43,9 +44,12 @@ pub(super) fn register(to: &mut Registry, sources: &Sources) {
     to.typed("encryptAES", &[Text, Text], move |a| encrypt(text(a, 0), text(a, 1), &from));
     to.typed("decryptAES", &[Text, Text], |a| decrypt(text(a, 0), text(a, 1)));
     to.typed("derivePassword", &[Uint32, Text, Text, Text, Text], scrypt::derive_password);
-    to.typed("genPrivateKey", &[Text], |a| match keys::PrivateKey::generate(text(a, 0)) {
-        Ok(key) => string(key.pem()),
-        Err(message) => string(message),
+    let from = sources.clone();
+    to.typed("genPrivateKey", &[Text], move |a| {
+        match keys::PrivateKey::generate(text(a, 0), &from) {
+            Ok(key) => string(key.pem()),
+            Err(message) => string(message),
+        }
     });
     certificates(to, sources);
 }

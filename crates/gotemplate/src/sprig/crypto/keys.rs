@@ -9,7 +9,8 @@ use aws_lc_rs::signature::{
     RsaKeyPair,
 };
 
-use super::{der, pem, shown};
+use super::super::sources::Sources;
+use super::{der, dsa, pem, shown};
 
 pub(super) enum PrivateKey {
     /// PKCS #1.
@@ -18,6 +19,8 @@ pub(super) enum PrivateKey {
     Ec(Vec<u8>, &'static [u8], EcdsaKeyPair),
     /// PKCS #8.
     Ed25519(Vec<u8>, Ed25519KeyPair),
+    /// As OpenSSL writes it; certificates are not signed with it.
+    Dsa(Vec<u8>),
 }
 
 const RSA: &[u8] = &[0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
@@ -41,7 +44,7 @@ fn curve(name: &[u8]) -> Option<(&'static EcdsaSigningAlgorithm, &'static [u8], 
 
 impl PrivateKey {
     /// Makes a key of the kind sprig names; the error is the text sprig gives instead of a key.
-    pub(super) fn generate(kind: &[u8]) -> Result<Self, String> {
+    pub(super) fn generate(kind: &[u8], sources: &Sources) -> Result<Self, String> {
         let failed = |_| "failed to generate private key: no randomness".to_owned();
         match kind {
             b"" | b"rsa" => Self::generate_rsa(KeySize::Rsa4096),
@@ -56,9 +59,7 @@ impl PrivateKey {
                 let pair = Ed25519KeyPair::generate().map_err(failed)?;
                 Self::ed25519(pair).map_err(|()| "failed to generate private key".to_owned())
             }
-            b"dsa" => Err("failed to generate dsa params: keys of this kind are not made here, \
-                           use ecdsa or ed25519"
-                .to_owned()),
+            b"dsa" => Ok(Self::Dsa(dsa::generate(sources))),
             other => Err(format!("Unknown type {}", shown(other))),
         }
     }
@@ -85,6 +86,7 @@ impl PrivateKey {
             Self::Rsa(der, _) => pem::encode("RSA PRIVATE KEY", der),
             Self::Ec(der, ..) => pem::encode("EC PRIVATE KEY", der),
             Self::Ed25519(der, _) => pem::encode("PRIVATE KEY", der),
+            Self::Dsa(der) => pem::encode("DSA PRIVATE KEY", der),
         }
     }
 
@@ -100,6 +102,11 @@ impl PrivateKey {
                 .map_err(|error| format!("parsing RSA private key from PEM: {error}")),
             Some("EC") => Self::from_sec1(&block.bytes, None)
                 .map_err(|error| format!("parsing EC private key from PEM: {error}")),
+            Some("DSA") => {
+                der::check_sequence(&block.bytes, "DSAKeyFormat")
+                    .map_err(|error| format!("parsing DSA private key from PEM: {error}"))?;
+                Ok(Self::Dsa(block.bytes))
+            }
             Some(_) => Err(format!("invalid private key type {}", block.kind)),
             None => Err(format!("no private key data in PEM block of type {}", block.kind)),
         }
@@ -169,6 +176,7 @@ impl PrivateKey {
                 let algorithm = der::sequence(&[EC_PUBLIC_KEY, name]);
                 der::sequence(&[&algorithm, &der::bits(pair.public_key().as_ref())])
             }
+            Self::Dsa(_) => Vec::new(),
             Self::Ed25519(_, pair) => {
                 let algorithm = der::sequence(&[ED25519]);
                 der::sequence(&[&algorithm, &der::bits(pair.public_key().as_ref())])
@@ -185,6 +193,7 @@ impl PrivateKey {
                 der::sequence(&[&[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, last]])
             }
             Self::Ed25519(..) => der::sequence(&[ED25519]),
+            Self::Dsa(_) => Vec::new(),
         }
     }
 
@@ -201,6 +210,9 @@ impl PrivateKey {
                 Ok(pair.sign(&SystemRandom::new(), message).map_err(failed)?.as_ref().to_vec())
             }
             Self::Ed25519(_, pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Self::Dsa(_) => {
+                Err("x509: certificate private key does not implement crypto.Signer".to_owned())
+            }
         }
     }
 }
