@@ -15,7 +15,10 @@ use crate::utf8;
 use crate::value::{Str, Strings, Value};
 
 /// How many compiled expressions are kept.
-const MAX_CACHED: usize = 256;
+const MAX_CACHED: usize = 64;
+
+/// Longer expressions, and those with counted repetitions, are not kept: they can be large.
+const MAX_CACHED_PATTERN: usize = 200;
 
 /// How large a compiled expression may get.
 const MAX_COMPILED_BYTES: usize = 32 << 20;
@@ -105,6 +108,9 @@ fn compile(pattern: &[u8]) -> Result<Arc<Compiled>, String> {
             format!("error parsing regexp: expression too large: `{shown}`")
         })?;
     let compiled = Arc::new(Compiled { regex, names: translated.names, empty: pattern.is_empty() });
+    if pattern.len() > MAX_CACHED_PATTERN || pattern.contains(&b'{') {
+        return Ok(compiled);
+    }
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     if cache.len() >= MAX_CACHED {
         cache.clear();
