@@ -127,7 +127,7 @@ impl Client {
             faults += 1;
             let next = Instant::now() + after.unwrap_or(pause);
             if next >= self.deadline {
-                return Err(self.out_of_time(why));
+                return Err(self.out_of_time(why, faults));
             }
             if faults == 1 {
                 let left = self.deadline.saturating_duration_since(Instant::now());
@@ -142,8 +142,8 @@ impl Client {
         }
     }
 
-    fn out_of_time(&self, why: String) -> CallError {
-        CallError::OutOfTime { address: self.address(), limit: show(self.limit), why }
+    fn out_of_time(&self, why: String, attempts: u32) -> CallError {
+        CallError::OutOfTime { address: self.address(), limit: show(self.limit), why, attempts }
     }
 
     async fn attempt(&self, call: &Call<'_>) -> (Read, Option<TransportError>) {

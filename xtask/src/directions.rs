@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kinds", &["gotemplate"]),
     ("airgap", &["kinds", "wire"]),
     ("upstream", &["airgap", "kinds", "wire"]),
-    ("upstream-handler", &["airgap", "gotemplate", "kinds", "upstream", "wire"]),
+    ("upstream-handler", &["airgap", "kinds", "upstream", "wire"]),
     ("kots-deploy", &["airgap", "kinds", "steps", "upstream-handler", "wire"]),
     // Fixtures, the project's own commands and the fuzz targets may see everything.
     ("sample", &["airgap", "kinds", "upstream", "wire"]),

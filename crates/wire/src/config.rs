@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::null_as_default;
+use crate::{null_as_default, text_or_truth};
 
 /// `POST /api/v1/app/{slug}/config/values`.
 ///
@@ -148,10 +148,10 @@ pub struct ConfigItem {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recommended: bool,
     /// What applies without a value: text or a bool's `0`/`1`.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "text_or_truth")]
     pub default: String,
     /// The value.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "text_or_truth")]
     pub value: String,
     /// Passed through.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -214,10 +214,10 @@ pub struct ConfigChildItem {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recommended: bool,
     /// What applies without a value.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "text_or_truth")]
     pub default: String,
     /// The value.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "text_or_truth")]
     pub value: String,
 }
 

@@ -58,3 +58,40 @@ where
 {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
+
+/// Reads a text, or what the original writes in its place for a `BoolOrString`: a bool, whose text
+/// form is `1` or `0`, or null (`multitype/boolstring.go` of kotskinds).
+pub(crate) fn text_or_truth<'de, D>(deserializer: D) -> Result<String, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Text(String),
+        Truth(bool),
+        Number(serde_json::Number),
+    }
+    Ok(match Option::<Either>::deserialize(deserializer)? {
+        None => String::new(),
+        Some(Either::Text(text)) => text,
+        Some(Either::Truth(truth)) => if truth { "1" } else { "0" }.to_owned(),
+        Some(Either::Number(number)) => number.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_truth_is_read_where_a_text_is_due() {
+        let check = |json: &str| {
+            serde_json::from_str::<crate::config::ConfigItem>(json)
+                .map(|it| format!("{:?} {:?}", it.default, it.value))
+                .unwrap_or_else(|error| error.to_string())
+        };
+        assert_eq!(check(r#"{"default": true, "value": "x"}"#), r#""1" "x""#);
+        assert_eq!(check(r#"{"default": false, "value": null}"#), r#""0" """#);
+        assert_eq!(check(r#"{"value": 7}"#), r#""" "7""#);
+        assert!(check(r#"{"value": []}"#).contains("did not match"));
+    }
+}

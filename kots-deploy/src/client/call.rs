@@ -124,6 +124,8 @@ pub enum CallError {
         limit: String,
         /// The last fault.
         why: String,
+        /// How many attempts came to nothing: with one, nothing was wrong before the deadline.
+        attempts: u32,
     },
     /// A success that is not what is due.
     #[error("{address} answered something else than what is due")]

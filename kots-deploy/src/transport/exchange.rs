@@ -77,9 +77,8 @@ where
     // The guard lives in this future and then in the response body: dropping either ends the
     // connection at once.
     let driver = Driver(Some(tokio::spawn(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(%error, "connection ended");
-        }
+        // Whoever waits for the head or the body of the answer is told of its end by hyper.
+        let _ = connection.with_upgrades().await;
     })));
 
     match sender.send_request(request).await {

@@ -272,3 +272,17 @@ fn somebody_elses_newer_config_change_is_not_taken_for_ours() {
     });
     assert_eq!(hostname.as_deref(), Some("app.example.com"));
 }
+
+#[test]
+fn a_truth_value_as_json_is_read() {
+    // The original's `BoolOrString` is `false` on the wire when the vendor wrote it without quotes.
+    let site = Site::online();
+    site.server.with(|it| {
+        let config = it.app().config.as_mut().expect("it has a Config");
+        config.iter_mut().filter(|it| it.kind == "bool").for_each(|it| it.default = false.into());
+    });
+    site.deploy_well();
+    site.server.forget_requests();
+    site.deploy().state_dir("elsewhere").run().expect(0);
+    assert_eq!(site.server.posts(), [""; 0]);
+}

@@ -91,11 +91,6 @@ impl Spread {
         let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
         Self { min: at(0), median: at(figures.len() / 2), max: at(figures.len().saturating_sub(1)) }
     }
-
-    /// The middle one.
-    pub(crate) fn median(&self) -> f64 {
-        self.median
-    }
 }
 
 impl std::fmt::Display for Spread {

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use wire::app::{App, AppStatus, DownstreamLogs, DownstreamVersion};
 
 use crate::cli::duration::show;
+use crate::client::call::CallError;
 use crate::deploy::args::Wait;
 use crate::deploy::state::{Context, failure};
 use crate::deploy::target::{name, versions};
@@ -181,11 +182,11 @@ async fn ready(context: &mut Context, scope: &Scope<'_>, sequence: i64) -> Resul
         scope.reporter().note("Waiting until the application is ready...");
     }
     loop {
-        let reply = context
-            .client()
-            .status(&context.plan.slug, scope.reporter())
-            .await
-            .map_err(|it| failure("failed to read the application's status", &it))?;
+        let answer = context.client().status(&context.plan.slug, scope.reporter()).await;
+        let reply = answer.map_err(|it| {
+            cut_off(context, sequence, &it)
+                .unwrap_or_else(|| failure("failed to read the application's status", &it))
+        })?;
         let status = reply.appstatus.unwrap_or_default();
         let is_this = status.sequence == sequence && !status.state.is_empty();
         let seen = if is_this {
@@ -217,11 +218,11 @@ async fn ready(context: &mut Context, scope: &Scope<'_>, sequence: i64) -> Resul
 
 /// A status stays that of the version it is about: without this a run would wait for one that was replaced.
 async fn still_current(context: &Context, scope: &Scope<'_>, sequence: i64) -> Result<(), Failure> {
-    let last = context.last.get();
-    let app = context.app(scope).await?;
-    if let Some(last) = last {
-        context.last.set(last);
-    }
+    let answer = context.client().app(&context.plan.slug, scope.reporter()).await;
+    let app = answer.map_err(|it| {
+        cut_off(context, sequence, &it)
+            .unwrap_or_else(|| failure("failed to read the application", &it))
+    })?;
     match app.downstream.current_version.as_ref() {
         Some(DownstreamVersion { sequence: current, .. }) if *current > sequence => {
             Err(Failure::new(
@@ -233,6 +234,13 @@ async fn still_current(context: &Context, scope: &Scope<'_>, sequence: i64) -> R
         }
         _ => Ok(()),
     }
+}
+
+/// The end when the deadline fell into a look at a server that answered until then: what it said last is how things
+/// are. A server that was out of reach before is another matter: the end was not seen.
+fn cut_off(context: &Context, sequence: i64, error: &CallError) -> Option<Failure> {
+    let is_deadline = matches!(error, CallError::OutOfTime { attempts: 1, .. });
+    (is_deadline && context.status.is_some()).then(|| not_ready(context, sequence))
 }
 
 fn not_ready(context: &Context, sequence: i64) -> Failure {
