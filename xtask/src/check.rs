@@ -17,8 +17,8 @@ pub(crate) fn run() -> Result<()> {
     sh::heading("directions between crates");
     directions::check()?;
 
-    sh::heading("words that do not belong in a commit");
-    words()?;
+    sh::heading("no unfinished code");
+    unfinished()?;
 
     sh::heading("clippy, warnings denied");
     sh::run(sh::cargo().args(["clippy", "--workspace", "--all-targets", "--locked"]).args([
@@ -77,15 +77,16 @@ fn audit() -> Result<()> {
     }
 }
 
-/// Unfinished code and paths of one machine, in any tracked file but this one.
-fn words() -> Result<()> {
-    let unfinished = ["todo!(", "unimplemented!(", "#[ignore", "FIXME"];
-    let listed = sh::read(Command::new("git").current_dir(sh::root()).args(["ls-files", "-z"]))?;
+/// Unfinished code in any tracked source file but this one.
+fn unfinished() -> Result<()> {
+    let words = ["todo!(", "unimplemented!(", "#[ignore", "FIXME"];
+    let listed =
+        sh::read(Command::new("git").current_dir(sh::root()).args(["ls-files", "-z", "*.rs"]))?;
     let mut found = Vec::new();
     for path in listed.split('\0').filter(|path| !path.is_empty() && !path.ends_with("check.rs")) {
         let Ok(text) = std::fs::read_to_string(sh::root().join(path)) else { continue };
         for (number, line) in text.lines().enumerate() {
-            if let Some(word) = unfinished.iter().find(|word| line.contains(**word)) {
+            if let Some(word) = words.iter().find(|word| line.contains(**word)) {
                 found.push(format!("{path}:{}: `{word}`", number + 1));
             }
         }
