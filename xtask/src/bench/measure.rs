@@ -37,7 +37,7 @@ pub(crate) fn run(command: &mut Command, temp: Option<&Path>) -> Result<Usage> {
     };
     usage.wall = started.elapsed();
     if !status.success() {
-        bail!("{:?} ended with {status}", command.get_program());
+        bail!("{} ended with {status}", command.get_program().display());
     }
     Ok(usage)
 }
