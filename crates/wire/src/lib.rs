@@ -84,10 +84,9 @@ where
 mod tests {
     #[test]
     fn a_truth_is_read_where_a_text_is_due() {
-        let check = |json: &str| {
-            serde_json::from_str::<crate::config::ConfigItem>(json)
-                .map(|it| format!("{:?} {:?}", it.default, it.value))
-                .unwrap_or_else(|error| error.to_string())
+        let check = |json: &str| match serde_json::from_str::<crate::config::ConfigItem>(json) {
+            Ok(it) => format!("{:?} {:?}", it.default, it.value),
+            Err(error) => error.to_string(),
         };
         assert_eq!(check(r#"{"default": true, "value": "x"}"#), r#""1" "x""#);
         assert_eq!(check(r#"{"default": false, "value": null}"#), r#""0" """#);
