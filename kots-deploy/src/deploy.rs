@@ -1,6 +1,6 @@
 //! `kots deploy`: carries one upgrade from the command line to a proven end.
 //!
-//! [`args`] is what was typed, [`plan`] what it means with every file read, [`steps`] what is done about it. What the
+//! [`args`] is what was typed, [`plan`] what it means with every file read, `steps` what is done about it. What the
 //! server has is compared with the target by pure functions ([`target`], [`values`], [`verdict`]).
 
 pub mod args;
