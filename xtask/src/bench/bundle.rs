@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::{Table, big_bundle, measure, mib, rate};
 use crate::demo::Files;
@@ -35,10 +35,12 @@ pub(super) fn run(
     let mut kots = site.command("deploy", &files.airgap_deploy(&big));
     let log = std::fs::File::create(folder.join("kots.log"))?;
     kots.env("TMPDIR", &temp).stdout(log);
-    let usage = measure::run(&mut kots, Some(&temp))
+    let state = folder.join("bundle/state");
+    let usage = measure::run(&mut kots, &[&temp, &state])
         .with_context(|| std::fs::read_to_string(folder.join("kots.log")).unwrap_or_default())?;
     let server = measure::status_kib(site.pid(), "VmHWM:").context("no VmHWM")?;
-    let stored = measure::folder_bytes(&folder.join("bundle/state"));
+    let stored = measure::folder_bytes(&state);
+    let [client_bytes, server_bytes] = usage.folder_bytes[..] else { bail!("two folders") };
 
     table.row(
         "`kots deploy` of it: peak resident",
@@ -46,16 +48,12 @@ pub(super) fn run(
         "64 MiB",
     );
     table.row("`kotsadm` meanwhile: peak resident", &format!("{:.1} MiB", mib(server)), "64 MiB");
-    table.row("temporary bytes of the client", &usage.temp_bytes.to_string(), "0");
+    table.row("temporary bytes of the client", &client_bytes.to_string(), "0");
     #[expect(clippy::cast_precision_loss, reason = "file sizes are far below 2^52")]
-    let (copies, passes) =
-        (stored as f64 / bundle_bytes as f64, usage.read_bytes as f64 / bundle_bytes as f64);
-    table.row(
-        "the server's state folder afterwards, in bundles",
-        &format!("{copies:.2}"),
-        "1 and a bit",
-    );
-    table.row("bytes the client read, in bundles", &format!("{passes:.2}"), "2 and a bit");
+    let bundles = |bytes: u64| format!("{:.2} bundles", bytes as f64 / bundle_bytes as f64);
+    table.row("the server's state folder: most at any time", &bundles(server_bytes), "2");
+    table.row("the server's state folder afterwards", &bundles(stored), "1");
+    table.row("bytes the client read", &bundles(usage.read_bytes), "2");
     let speed = rate(size_mib, usage.wall);
     let seconds = usage.wall.as_secs_f64();
     table.row("whole deploy of it", &format!("{seconds:.1} s, {speed:.0} MiB/s"), "");

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 const LOOK: Duration = Duration::from_millis(5);
 
 /// What one process used.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Usage {
     /// From start to end.
     pub(crate) wall: Duration,
@@ -18,17 +18,17 @@ pub(crate) struct Usage {
     pub(crate) peak_kib: u64,
     /// Bytes it read through system calls.
     pub(crate) read_bytes: u64,
-    /// The most bytes that lay in the folder it may use for temporary files.
-    pub(crate) temp_bytes: u64,
+    /// The most bytes that lay in each of the folders that were looked at.
+    pub(crate) folder_bytes: Vec<u64>,
 }
 
-/// Runs `command` to its end; fails when it does. `temp` is looked at while it runs.
-pub(crate) fn run(command: &mut Command, temp: Option<&Path>) -> Result<Usage> {
+/// Runs `command` to its end; fails when it does. The `folders` are looked at while it runs.
+pub(crate) fn run(command: &mut Command, folders: &[&Path]) -> Result<Usage> {
     let started = Instant::now();
     let mut child = command.spawn().context("could not start the measured program")?;
-    let mut usage = Usage::default();
+    let mut usage = Usage { folder_bytes: vec![0; folders.len()], ..Usage::default() };
     let status = loop {
-        look(&child, temp, &mut usage);
+        look(&child, folders, &mut usage);
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -42,13 +42,13 @@ pub(crate) fn run(command: &mut Command, temp: Option<&Path>) -> Result<Usage> {
     Ok(usage)
 }
 
-fn look(child: &Child, temp: Option<&Path>, usage: &mut Usage) {
+fn look(child: &Child, folders: &[&Path], usage: &mut Usage) {
     let pid = child.id();
     usage.peak_kib = usage.peak_kib.max(status_kib(pid, "VmHWM:").unwrap_or(0));
     usage.read_bytes =
         usage.read_bytes.max(field(&format!("/proc/{pid}/io"), "rchar:").unwrap_or(0));
-    if let Some(temp) = temp {
-        usage.temp_bytes = usage.temp_bytes.max(folder_bytes(temp));
+    for (peak, folder) in usage.folder_bytes.iter_mut().zip(folders) {
+        *peak = folder_bytes(folder).max(*peak);
     }
 }
 
