@@ -133,8 +133,8 @@ pub async fn open(way: &Way, deadline: Instant, reporter: &Reporter) -> Result<O
     match way {
         Way::Url { url, auth } => {
             let direct = Direct::new(url, auth).map_err(|it| {
-                Failure::from_error("rejected", &it)
-                    .next("pass a URL such as https://kotsadm.example:8800 to --kotsadm-url")
+                let hint = it.hint();
+                Failure::from_error("rejected", &it).next(hint).nothing_changed()
             })?;
             Ok(Opened { transport: Arc::new(direct), embedded: None })
         }

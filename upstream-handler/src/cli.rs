@@ -32,7 +32,11 @@ pub fn run() -> ExitCode {
         env::read(env::KOTSADM_LOG).unwrap_or_else(|| "info".to_owned()),
     )
     .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
 
     // Two threads carry everything: work that blocks has threads of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -85,6 +85,18 @@ pub trait Target: Debug + Send + Sync {
     /// [`TargetError`]; what was deployed before stays deployed.
     fn deploy(&self, deployment: &Deployment<'_>) -> Result<Carried, TargetError>;
 
+    /// Looks at what is there now of a version that was deployed. `None` when the target holds another.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`] when what is there cannot be read.
+    fn look(
+        &self,
+        sequence: i64,
+        namespace: &str,
+        status_informers: &[String],
+    ) -> Result<Option<Vec<ResourceState>>, TargetError>;
+
     /// Names the target, for messages.
     fn describe(&self) -> String;
 }

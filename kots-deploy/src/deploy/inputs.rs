@@ -198,6 +198,9 @@ impl InputError {
             Self::AirgapNotAllowed { .. } => {
                 Some("ask the vendor for a license that allows air-gapped installations")
             }
+            Self::Bundle(airgap::BundleError::NotAFile(_)) => {
+                Some("pass the path of an air-gap bundle")
+            }
             Self::Bundle(_) => Some(
                 "download the air-gap bundle again, and compare its size and digest with the vendor's",
             ),

@@ -60,6 +60,21 @@ pub enum DirectError {
     Tls(#[source] rustls::Error),
 }
 
+impl DirectError {
+    /// Says what the person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } | Self::Form { .. } => {
+                "pass a URL such as https://kotsadm.example:8800 to --kotsadm-url"
+            }
+            Self::AuthString => {
+                "pass the whole `Kots …` value, on one line, by --auth-string-file or KOTSADM_AUTHSTRING"
+            }
+            Self::Tls(_) => "install the certificates of the authorities this machine should trust",
+        }
+    }
+}
+
 /// Where a URL points, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Address {

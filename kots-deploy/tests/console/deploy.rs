@@ -234,3 +234,19 @@ fn the_document_and_the_events() {
     }
     "#);
 }
+
+#[test]
+fn what_is_gone_from_the_target_is_put_back_by_running_again() {
+    let console = Console::with_first_version();
+    console.kots(&ONLINE).assert(0);
+    let versions = console.versions();
+    let place = console.path("deployed/2");
+    let before = std::fs::read_dir(&place).expect("it is deployed").count();
+    std::fs::remove_dir_all(&place).expect("a folder can be removed");
+
+    let ran = console.kots(&ONLINE);
+    ran.assert(0);
+    assert!(ran.whole().contains("Deploying sequence 2 again"), "{}", ran.whole());
+    assert_eq!(std::fs::read_dir(&place).expect("it is back").count(), before);
+    assert_eq!(console.versions(), versions);
+}

@@ -132,6 +132,9 @@ async fn change_leased(
     let gone = || ChangeError::NoVersion { sequence: 0 };
     let app = shared.store.app_by_id(app_id).await?.ok_or_else(gone)?;
     let rows = shared.store.versions(app_id, Page { size: None, number: 0 }).await?;
+    if let Some(sequence) = already_deployed(&app, &rows, &change) {
+        return Ok(Ended::Made(reply(sequence)));
+    }
     let base = base(&app, &rows, change.on)?;
     let recipe = recipe(shared, app, base, &change).await?;
     let (app, channel_id) = (recipe.app.clone(), recipe.installation.channel_id.clone());
@@ -165,6 +168,19 @@ async fn change_leased(
         Some(failure) => Ended::NotDeployed(failure),
         None => Ended::Made(answer),
     })
+}
+
+/// The newest version, when it was made of these very values and is deployed or being deployed: a second run, or one
+/// that raced with this one, gets what the first one made.
+fn already_deployed(app: &AppRow, rows: &[VersionRow], change: &Change) -> Option<i64> {
+    let newest = rows.first()?;
+    let is_same = newest.source == CONFIG_CHANGE
+        && newest.config_values_sha256.as_deref() == Some(change.sha256.as_str())
+        && change.on == On::Newest
+        && change.mode == Given::All;
+    let is_under_way = app.current_sequence == Some(newest.sequence)
+        && ["deploying", "deployed"].contains(&newest.status.as_str());
+    (change.deploy && is_same && is_under_way).then_some(newest.sequence)
 }
 
 fn base<'a>(app: &AppRow, rows: &'a [VersionRow], on: On) -> Result<&'a VersionRow, ChangeError> {

@@ -12,10 +12,14 @@
 //! A reader that follows `current` sees one whole version or another, never a mixture. Older
 //! sequences stay.
 
-use std::fs::{self, File};
-use std::io;
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+
+use wire::app::ResourceState;
 
 use super::{Carried, Deployment, Target, TargetError, observe};
 use crate::faults;
@@ -23,6 +27,8 @@ use crate::release::{DOWNSTREAM, HELM, RENDERED};
 
 /// Our own folder below the target.
 const OWN: &str = ".kotsadm";
+/// Bytes that are compared at once.
+const COMPARED: usize = 64 * 1024;
 /// The link to what is deployed.
 const CURRENT: &str = "current";
 
@@ -36,7 +42,9 @@ impl Directory {
     /// Makes the folder when there is none and removes unfinished work.
     pub(crate) fn open(path: &Path) -> Result<Self, TargetError> {
         let own = path.join(OWN);
-        fs::create_dir_all(&own).map_err(|error| file("make", &own, error))?;
+        // Manifests hold secrets: a folder we make is ours alone. One that is there keeps its mode.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&own);
+        made.map_err(|error| file("make", &own, error))?;
         let path = fs::canonicalize(path).map_err(|error| file("find", path, error))?;
         let own = path.join(OWN);
         for entry in fs::read_dir(&own).map_err(|error| file("read", &own, error))? {
@@ -85,14 +93,16 @@ impl Directory {
     fn place(&self, deployment: &Deployment<'_>) -> Result<(), TargetError> {
         let place = self.path.join(deployment.sequence.to_string());
         let mark = self.own(&deployment.sequence.to_string());
-        let is_there = place.is_dir()
-            && fs::read_to_string(&mark).is_ok_and(|digest| digest == deployment.digest);
+        let rendered = deployment.tree.join(RENDERED).join(DOWNSTREAM);
+        let helm = deployment.tree.join(HELM);
+        // The mark alone proves nothing: somebody may have changed the files since.
+        let is_there = fs::read_to_string(&mark).is_ok_and(|digest| digest == deployment.digest)
+            && holds(&place, &rendered)
+            && holds(&place.join(HELM), &helm);
         if is_there {
             return Ok(());
         }
         let temp = self.own(&format!("tmp-{}", uuid::Uuid::new_v4().simple()));
-        let rendered = deployment.tree.join(RENDERED).join(DOWNSTREAM);
-        let helm = deployment.tree.join(HELM);
         fs::create_dir(&temp).map_err(|error| file("make", &temp, error))?;
         if rendered.is_dir() {
             copy_tree(&rendered, &temp)?;
@@ -162,6 +172,23 @@ impl Target for Directory {
         })
     }
 
+    fn look(
+        &self,
+        sequence: i64,
+        namespace: &str,
+        status_informers: &[String],
+    ) -> Result<Option<Vec<ResourceState>>, TargetError> {
+        let current = self.path.join(CURRENT);
+        if !fs::read_link(&current).is_ok_and(|found| found == Path::new(&sequence.to_string())) {
+            return Ok(None);
+        }
+        if !current.is_dir() {
+            return Ok(Some(observe::observe(status_informers, &BTreeSet::new(), namespace)));
+        }
+        let objects = observe::objects(&current, namespace)?;
+        Ok(Some(observe::observe(status_informers, &objects, namespace)))
+    }
+
     fn describe(&self) -> String {
         format!("dir:{}", self.path.display())
     }
@@ -179,6 +206,37 @@ fn remove(path: &Path) -> Result<(), TargetError> {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
     let removed = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     removed.map_err(|error| file("remove", path, error))
+}
+
+/// Whether every file below `from` is below `place`, with the same bytes.
+fn holds(place: &Path, from: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(from) else { return !from.exists() };
+    entries.flatten().all(|entry| {
+        let (source, there) = (entry.path(), place.join(entry.file_name()));
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => holds(&there, &source),
+            Ok(kind) if kind.is_file() => same_bytes(&source, &there).unwrap_or(false),
+            _ => true,
+        }
+    })
+}
+
+fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
+    let (mut a, mut b) = (File::open(a)?, File::open(b)?);
+    if a.metadata()?.len() != b.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut left, mut right) = (vec![0; COMPARED], vec![0; COMPARED]);
+    loop {
+        let n = a.read(&mut left)?;
+        if n == 0 {
+            return Ok(true);
+        }
+        b.read_exact(&mut right[..n])?;
+        if left[..n] != right[..n] {
+            return Ok(false);
+        }
+    }
 }
 
 /// Copies regular files and folders, each synced; anything else in a tree is not ours.

@@ -91,3 +91,25 @@ async fn an_installation_that_fails_can_be_resumed() {
     let early = site.post(&format!("{APP}/sequence/0/deploy"), &json!({})).await;
     assert_eq!(early.error(), "400 not deploying version 0 because it's pending_config");
 }
+
+#[tokio::test]
+async fn what_was_changed_by_hand_is_seen() {
+    let site = Site::new();
+    site.install(&Builder::new().yaml()).await;
+    let place = site.target().join("current");
+    let manifest = place.join("web-deployment.yaml");
+    let whole = std::fs::read(&manifest).unwrap();
+
+    std::fs::write(&manifest, "junk").unwrap();
+    let status = site.get(&format!("{APP}/status")).await.ok();
+    assert_ne!(status["appstatus"]["state"], "ready", "{status}");
+    let again = site.request(reqwest::Method::POST, &format!("{APP}/sequence/0/redeploy"));
+    assert_eq!(Answer::of(again).await.status, 204);
+    site.wait_for(0, "deployed").await;
+    assert_eq!(std::fs::read(&manifest).unwrap(), whole);
+    assert_eq!(site.get(&format!("{APP}/status")).await.ok()["appstatus"]["state"], "ready");
+
+    std::fs::remove_dir_all(site.target().join("0")).unwrap();
+    let status = site.get(&format!("{APP}/status")).await.ok();
+    assert_eq!(status["appstatus"]["state"], "missing", "{status}");
+}

@@ -123,3 +123,19 @@ async fn an_installation_is_answered_again() {
     let second = keyed(&site, "k", "/api/v1/license", &body).await.ok();
     assert_eq!(first, second);
 }
+
+/// Two runs that know nothing of one another, and so have different keys or none.
+#[tokio::test]
+async fn the_same_values_deployed_twice_are_one_version() {
+    let site = Site::new();
+    site.install(&Builder::new().yaml()).await;
+    let body = values_body(sample::config_values(), true);
+    let path = format!("{APP}/config/values");
+    let answers = futures::future::join_all((0..4).map(|_| site.post(&path, &body))).await;
+    for answer in answers {
+        assert_eq!(answer.ok()["sequence"], 1);
+    }
+    site.wait_for(1, "deployed").await;
+    assert_eq!(site.post(&path, &body).await.ok()["sequence"], 1);
+    assert_eq!(site.history().await.len(), 2);
+}

@@ -115,8 +115,37 @@ pub(super) async fn next_move(
         };
         matches.insert(version.sequence, found);
     }
-    Ok(verdict::decide(&plan.target, app, license_is_new, |sequence| {
+    let next = verdict::decide(&plan.target, app, license_is_new, |sequence| {
         matches.get(&sequence).cloned().unwrap_or(Match::Differs { items: Vec::new() })
+    });
+    match next {
+        Move::Watch { sequence, .. } if is_lost(context, scope, app, sequence).await? => {
+            Ok(Move::Redeploy { sequence })
+        }
+        next => Ok(next),
+    }
+}
+
+/// Whether a deployed version is not in place any more. Only ours looks at the target when it is asked; the original's
+/// states also pass through `missing` while an application starts.
+async fn is_lost(
+    context: &Context,
+    scope: &Scope<'_>,
+    app: &App,
+    sequence: i64,
+) -> Result<bool, Failure> {
+    let current = app.downstream.current_version.as_ref();
+    let is_deployed = current.is_some_and(|it| it.sequence == sequence && it.status == "deployed");
+    if !is_deployed || !context.client().keeps_keys() {
+        return Ok(false);
+    }
+    let reply = context
+        .client()
+        .status(&context.plan.slug, scope.reporter())
+        .await
+        .map_err(|it| failure("failed to read the application's status", &it))?;
+    Ok(reply.appstatus.is_some_and(|it| {
+        it.sequence == sequence && ["missing", "degraded"].contains(&it.state.as_str())
     }))
 }
 
