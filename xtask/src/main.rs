@@ -9,6 +9,7 @@ mod directions;
 mod http;
 mod sh;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{demo, sh};
+use crate::{demo, sh, tools};
 
 /// Features the tests are built with: the fault points that kill tests need.
 pub(crate) const FEATURES: &str = "kots-deploy/faults,upstream-handler/faults";
@@ -28,9 +28,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("`--cluster` needs KUBECONFIG to name the cluster to test on");
     }
 
+    let tools = tools::install();
     sh::heading("tests");
     let mut tests = sh::cargo();
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast", "--features", FEATURES]);
+    tools.tell(&mut tests);
     if args.cluster {
         tests.env("KOTS_TEST_CLUSTER", "1");
     }
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let shown = demo::run(&demo::Args::default());
 
     sh::heading("skipped");
-    for reason in &skipped {
+    for reason in skipped.into_iter().map(str::to_owned).chain(tools.skipped) {
         sh::say(&format!("skipped: {reason}"));
     }
     sh::say(

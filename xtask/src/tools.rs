@@ -1,0 +1,123 @@
+//! Programs that tests run and that cargo does not build: one table, each pinned.
+//!
+//! They are installed into a cache folder of their own, by version, so that a second run finds them.
+//! Nothing here is needed to use the product: an operator brings programs of his own.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::sh;
+
+/// A program that tests need.
+struct Tool {
+    /// Its name on PATH.
+    name: &'static str,
+    /// The variable that tells tests, and the product, where it is.
+    variable: &'static str,
+    /// What `go install` builds.
+    package: &'static str,
+    /// Which version.
+    version: &'static str,
+    /// What is skipped without it.
+    for_what: &'static str,
+}
+
+const TOOLS: [Tool; 2] = [
+    Tool {
+        name: "helm",
+        variable: "KOTS_HELM",
+        package: "helm.sh/helm/v4/cmd/helm",
+        version: "v4.1.4",
+        for_what: "rendering charts",
+    },
+    Tool {
+        name: "kustomize",
+        variable: "KOTS_KUSTOMIZE",
+        package: "sigs.k8s.io/kustomize/kustomize/v5",
+        version: "v5.8.1",
+        for_what: "patches of operators",
+    },
+];
+
+/// Programs found or installed, and why others are absent.
+#[derive(Default)]
+pub(crate) struct Tools {
+    found: Vec<(&'static str, PathBuf)>,
+    /// Why tests of a program are skipped, a line each.
+    pub(crate) skipped: Vec<String>,
+}
+
+impl Tools {
+    /// Tells `command` where the programs are.
+    pub(crate) fn tell(&self, command: &mut Command) {
+        command.envs(self.found.iter().map(|(variable, path)| (variable, path)));
+    }
+}
+
+/// Finds every program, installing what is absent where a Go toolchain is at hand.
+pub(crate) fn install() -> Tools {
+    let mut tools = Tools::default();
+    for tool in &TOOLS {
+        match find(tool) {
+            Ok(path) => tools.found.push((tool.variable, path)),
+            Err(error) => tools.skipped.push(format!(
+                "{}: {} {} is not there: {error:#}",
+                tool.for_what, tool.name, tool.version
+            )),
+        }
+    }
+    tools
+}
+
+/// The one the caller names, else the one in the cache, else a new one.
+fn find(tool: &Tool) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(tool.variable) {
+        return Ok(PathBuf::from(path));
+    }
+    let folder = cache()?.join(format!("{}-{}", tool.name, tool.version));
+    let program = folder.join(tool.name);
+    if program.is_file() {
+        return Ok(program);
+    }
+    if !sh::has("go", "version") {
+        anyhow::bail!("there is no Go toolchain to install it with; set {}", tool.variable);
+    }
+    sh::say(&format!("installing {} {}", tool.name, tool.version));
+    install_into(tool, &folder)?;
+    Ok(program)
+}
+
+/// Builds into a folder of its own first: an interrupted run leaves nothing that looks whole.
+fn install_into(tool: &Tool, folder: &Path) -> Result<()> {
+    let parent = folder.parent().context("the cache folder has no parent")?;
+    fs::create_dir_all(parent).with_context(|| format!("could not make {}", parent.display()))?;
+    let made = tempfile::Builder::new().prefix("install-").tempdir_in(parent)?;
+    let mut go = Command::new("go");
+    go.args(["install", &format!("{}@{}", tool.package, tool.version)]);
+    go.env("GOBIN", made.path()).env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0");
+    sh::read(&mut go)?;
+    match fs::rename(made.path(), folder) {
+        Ok(()) => {
+            // It has another name now: there is nothing left to remove.
+            let _ = made.keep();
+            Ok(())
+        }
+        // Another run was faster.
+        Err(_) if folder.join(tool.name).is_file() => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("could not make {}", folder.display())),
+    }
+}
+
+/// `$XDG_CACHE_HOME` or `~/.cache`, and a folder of the project's name in it.
+fn cache() -> Result<PathBuf> {
+    let absolute = |value: OsString| Some(PathBuf::from(value)).filter(|it| it.is_absolute());
+    let root = std::env::var_os("XDG_CACHE_HOME")
+        .and_then(absolute)
+        .or_else(|| std::env::var_os("HOME").and_then(absolute).map(|home| home.join(".cache")))
+        .context("neither XDG_CACHE_HOME nor HOME names a folder")?;
+    Ok(root.join("kots-deploy").join("tools"))
+}
