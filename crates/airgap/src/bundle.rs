@@ -1,9 +1,9 @@
 //! An air-gap bundle: is it one, is it whole, and the bytes of the release inside it.
 //!
 //! The signature field of `airgap.yaml` is not looked at: nothing in KOTS says what it covers. Images are not looked at
-//! either.
+//! either; [`crate::Index`] does that.
 
-mod app;
+pub(crate) mod app;
 mod error;
 
 use std::{
@@ -17,10 +17,12 @@ use std::{
 pub use app::AppReader;
 pub use error::BundleError;
 use kinds::airgap::Airgap;
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     AIRGAP_YAML, APP_ARCHIVE, CHUNK, Cancelled,
+    digest::Digest,
     gzip::{Gunzip, read_some},
     limits::{ArchiveLimits, Limits},
     tar::{ArchiveError, EntryKind, TarReader},
@@ -56,17 +58,19 @@ pub struct BundleCheck {
     pub size: u64,
     /// SHA-256 of the bundle file, in hex.
     pub sha256: String,
-    limits: ArchiveLimits,
-    mark: Mark,
+    pub(crate) limits: ArchiveLimits,
+    pub(crate) mark: Mark,
 }
 
 /// What shows that a file is still the one that was checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) size: u64,
+    pub(crate) modified: (i64, i64),
+    /// Of the inode; no program can set it.
+    pub(crate) changed: (i64, i64),
 }
 
 impl Bundle {
@@ -86,12 +90,11 @@ impl Bundle {
         on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<BundleCheck, BundleError> {
         let (file, mark) = open(path)?;
-        let mut source =
-            Watched { file, hash: Sha256::new(), read: 0, total: mark.size, on_progress };
+        let mut source = Watched::new(file, mark.size, on_progress);
         let found = find(&mut source, limits)?;
         source.drain()?;
-        let (_, mark_after) = open(path)?;
-        if source.read != mark.size || mark_after != mark {
+        let (sha256, read) = source.finish();
+        if read != mark.size || open(path)?.1 != mark {
             return Err(BundleError::Changed);
         }
         let airgap = Airgap::parse(&found.airgap_yaml).map_err(BundleError::AirgapYaml)?;
@@ -102,7 +105,7 @@ impl Bundle {
             app_sha256: found.app.sha256,
             app_files: found.app.files,
             size: mark.size,
-            sha256: hex::encode(source.hash.finalize()),
+            sha256: sha256.hex(),
             limits: limits.bundle,
             mark,
         })
@@ -154,7 +157,7 @@ fn find(source: &mut Watched<'_>, limits: &Limits) -> Result<Found, BundleError>
     }
 }
 
-fn read_airgap_yaml<R: Read>(
+pub(crate) fn read_airgap_yaml<R: Read>(
     tar: &mut TarReader<R>,
     size: u64,
     limit: u64,
@@ -168,7 +171,7 @@ fn read_airgap_yaml<R: Read>(
 }
 
 /// Opens a bundle; `stat` first, with the words of the original.
-fn open(path: &Path) -> Result<(File, Mark), BundleError> {
+pub(crate) fn open(path: &Path) -> Result<(File, Mark), BundleError> {
     let meta = std::fs::metadata(path).map_err(BundleError::Stat)?;
     if meta.is_dir() {
         return Err(BundleError::Folder(path.to_owned()));
@@ -182,12 +185,18 @@ fn open(path: &Path) -> Result<(File, Mark), BundleError> {
     if meta.len() == 0 {
         return Err(BundleError::Empty(path.to_owned()));
     }
-    let modified = (meta.mtime(), meta.mtime_nsec());
-    Ok((file, Mark { device: meta.dev(), inode: meta.ino(), size: meta.len(), modified }))
+    let mark = Mark {
+        device: meta.dev(),
+        inode: meta.ino(),
+        size: meta.len(),
+        modified: (meta.mtime(), meta.mtime_nsec()),
+        changed: (meta.ctime(), meta.ctime_nsec()),
+    };
+    Ok((file, mark))
 }
 
 /// The bundle file, digested and counted as it is read.
-struct Watched<'a> {
+pub(crate) struct Watched<'a> {
     file: File,
     hash: Sha256,
     read: u64,
@@ -195,7 +204,20 @@ struct Watched<'a> {
     on_progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
 }
 
-impl Watched<'_> {
+impl<'a> Watched<'a> {
+    pub(crate) fn new(
+        file: File,
+        total: u64,
+        on_progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Self {
+        Self { file, hash: Sha256::new(), read: 0, total, on_progress }
+    }
+
+    /// SHA-256 and number of the bytes that were read.
+    pub(crate) fn finish(self) -> (Digest, u64) {
+        (Digest::finish(self.hash), self.read)
+    }
+
     fn drain(&mut self) -> Result<(), BundleError> {
         let mut buf = vec![0; CHUNK];
         while read_some(self, &mut buf).map_err(|error| BundleError::from_archive(error.into()))?
@@ -220,7 +242,7 @@ impl Read for Watched<'_> {
 }
 
 impl BundleError {
-    fn from_archive(error: ArchiveError) -> Self {
+    pub(crate) fn from_archive(error: ArchiveError) -> Self {
         match error {
             ArchiveError::Cancelled => Self::Cancelled,
             other => Self::Archive(other),

@@ -13,6 +13,9 @@ use crate::limits::ArchiveLimits;
 /// Compressed bytes read from the source at once.
 const INPUT: usize = 128 * 1024;
 
+/// Decompressed bytes between members that are noted.
+const MEMBER_SPACING: u64 = 1 << 20;
+
 const FLAG_HEADER_CRC: u8 = 0x02;
 const FLAG_EXTRA: u8 = 0x04;
 const FLAG_NAME: u8 = 0x08;
@@ -84,6 +87,15 @@ enum State {
     Failed(GzipError),
 }
 
+/// Where a member of a gzip stream begins. Reading can start there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Compressed bytes before it.
+    pub at: u64,
+    /// Decompressed bytes before it.
+    pub offset: u64,
+}
+
 /// The decompressed bytes of a gzip stream.
 ///
 /// Faults of the stream are `io::Error`s that hold a [`GzipError`]; any other error is the source's.
@@ -98,6 +110,7 @@ pub struct Gunzip<R> {
     state: State,
     consumed: u64,
     produced: u64,
+    members: Vec<Member>,
     limits: ArchiveLimits,
 }
 
@@ -114,7 +127,21 @@ impl<R: Read> Gunzip<R> {
             state: State::First,
             consumed: 0,
             produced: 0,
+            members: Vec::new(),
             limits: *limits,
+        }
+    }
+
+    /// The members begun so far, without the first and without those less than 1 MiB after another.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    fn note_member(&mut self) {
+        let last = self.members.last().map_or(0, |it| it.offset);
+        if self.produced - last >= MEMBER_SPACING {
+            // Its first byte was read already.
+            self.members.push(Member { at: self.consumed - 1, offset: self.produced });
         }
     }
 
@@ -239,15 +266,18 @@ impl<R: Read> Gunzip<R> {
             }
             let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
             let input = &self.input[self.start..self.end];
-            let status = self
-                .inflate
-                .decompress(input, out, FlushDecompress::None)
-                .map_err(|_| GzipError::Corrupt { at: self.consumed })?;
+            let status = self.inflate.decompress(input, out, FlushDecompress::None);
             // Both differences are at most the lengths of the two slices.
             let used = usize::try_from(self.inflate.total_in() - before_in).unwrap_or(0);
             let made = usize::try_from(self.inflate.total_out() - before_out).unwrap_or(0);
             self.start += used;
             self.consumed += used as u64;
+            let Ok(status) = status else {
+                let error = GzipError::Corrupt { at: self.consumed };
+                // What came before the damage tells where it is.
+                self.state = State::Failed(error);
+                return if made > 0 { Ok(made) } else { Err(error.into()) };
+            };
             self.crc.update(&out[..made]);
             self.count(made as u64)?;
             if status == Status::StreamEnd {
@@ -299,6 +329,7 @@ impl<R: Read> Gunzip<R> {
                 }
                 State::Between => match self.between()? {
                     Some(first) => {
+                        self.note_member();
                         self.header(first)?;
                         self.state = State::Body;
                     }

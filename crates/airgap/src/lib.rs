@@ -6,20 +6,31 @@
 //!
 //! * [`Bundle::check`] reads a bundle once and says what it is or precisely why it cannot be used.
 //! * [`Bundle::open_app`] gives the bytes of `app.tar.gz` for sending.
+//! * [`Index`] is everything in a bundle with its place and digest, from one pass; [`IndexStore`] keeps it.
+//! * [`Sections`] gives the bytes of parts of a bundle, for sending.
 //! * [`release`] reads, extracts and packs release archives.
 //! * [`write::BundleWriter`] writes reproducible archives.
 
 pub mod bundle;
+pub mod digest;
 pub mod gzip;
+pub mod index;
 pub mod limits;
+mod pipe;
+pub mod reference;
 pub mod release;
+mod sections;
 pub mod tar;
 pub mod write;
 
 pub use bundle::{AppReader, Bundle, BundleCheck, BundleError, Progress};
+pub use digest::Digest;
 pub use gzip::{Gunzip, GzipError};
+pub use index::{Image, ImageFault, ImageKind, Index, IndexStore, Manifest, Section};
 pub use limits::{ArchiveLimits, Limits};
+pub use reference::Reference;
 pub use release::{ReleaseError, ReleaseFile};
+pub use sections::Sections;
 pub use tar::{ArchiveError, Entry, EntryKind, TarReader};
 pub use write::BundleWriter;
 
@@ -27,6 +38,8 @@ pub use write::BundleWriter;
 pub const AIRGAP_YAML: &str = "airgap.yaml";
 /// Name of the release entry of a bundle.
 pub const APP_ARCHIVE: &str = "app.tar.gz";
+/// Name of the entry that marks a patch bundle.
+pub const PATCH_JSON: &str = "patch.json";
 
 /// Bytes read from a file or handed from one thread to the next at once.
 const CHUNK: usize = 256 * 1024;

@@ -29,6 +29,8 @@ pub struct Limits {
     pub app: ArchiveLimits,
     /// Bytes of `airgap.yaml`.
     pub airgap_yaml: u64,
+    /// Bytes of all manifests of images together.
+    pub manifests: u64,
     /// Bytes that [`crate::release::read`] holds in memory.
     pub in_memory: u64,
 }
@@ -49,6 +51,7 @@ impl Default for Limits {
                 ratio: 200,
             },
             airgap_yaml: 4 << 20,
+            manifests: 16 << 20,
             in_memory: 256 << 20,
         }
     }

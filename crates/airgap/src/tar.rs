@@ -31,6 +31,8 @@ pub enum EntryKind {
     File,
     /// A folder. It carries no data.
     Directory,
+    /// A hard or symbolic link; only where [`TarReader::with_links`] allows it.
+    Link,
 }
 
 /// One entry of an archive.
@@ -41,8 +43,10 @@ pub struct Entry {
     pub name: String,
     /// What it is.
     pub kind: EntryKind,
-    /// Bytes of data; 0 for a folder.
+    /// Bytes of data; 0 for a folder or link.
     pub size: u64,
+    /// Where a link leads to inside the archive, in the spelling of a name; `None` also where it leads out of it.
+    pub link: Option<String>,
 }
 
 /// Streams the entries of a tar. Memory is bounded by the caps, not by the archive.
@@ -52,7 +56,8 @@ pub struct TarReader<R> {
     limits: ArchiveLimits,
     names: Names,
     entries: u64,
-    /// Bytes read, for error texts.
+    links: bool,
+    /// Bytes read: for error texts, and for where data begins.
     at: u64,
     current: Option<Current>,
     done: bool,
@@ -71,6 +76,13 @@ struct Current {
 struct Pending {
     pax: Option<Pax>,
     long_name: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.pax.is_none() && self.long_name.is_none() && self.long_link.is_none()
+    }
 }
 
 impl<R: Read> TarReader<R> {
@@ -81,10 +93,23 @@ impl<R: Read> TarReader<R> {
             limits: *limits,
             names: Names::new(limits.entries),
             entries: 0,
+            links: false,
             at: 0,
             current: None,
             done: false,
         }
+    }
+
+    /// Reports links instead of refusing them. Images that programs save hold links between their own files; nothing is
+    /// ever made of them.
+    pub fn with_links(mut self) -> Self {
+        self.links = true;
+        self
+    }
+
+    /// Bytes of the tar read so far; right after [`TarReader::next_entry`], where the entry's data begins.
+    pub fn position(&self) -> u64 {
+        self.at
     }
 
     /// Gives the source back. Nothing was read beyond the blocks seen so far.
@@ -112,7 +137,7 @@ impl<R: Read> TarReader<R> {
                 return Ok(None);
             }
             let Some(header) = self.header()? else {
-                if pending.pax.is_some() || pending.long_name.is_some() {
+                if !pending.is_empty() {
                     return Err(self.fault(HeaderFault::ExtensionAlone));
                 }
                 self.done = true;
@@ -122,12 +147,25 @@ impl<R: Read> TarReader<R> {
                 Kind::Pax if pending.pax.is_none() => {
                     let bytes = self.extension(&header)?;
                     let fault = |fault| ArchiveError::Pax { at: self.at, fault };
-                    pending.pax = Some(Pax::parse(&bytes).map_err(fault)?);
+                    let pax = Pax::parse(&bytes).map_err(fault)?;
+                    if pax.link.is_some() && !self.links {
+                        return Err(fault(PaxFault::Refused("linkpath".to_owned())));
+                    }
+                    pending.pax = Some(pax);
                 }
                 Kind::LongName if pending.long_name.is_none() => {
                     pending.long_name = Some(self.extension(&header)?);
                 }
-                Kind::Pax | Kind::LongName => {
+                Kind::LongLink if !self.links => {
+                    return Err(ArchiveError::Kind {
+                        name: name::shown(&header.name),
+                        kind: "symbolic link",
+                    });
+                }
+                Kind::LongLink if pending.long_link.is_none() => {
+                    pending.long_link = Some(self.extension(&header)?);
+                }
+                Kind::Pax | Kind::LongName | Kind::LongLink => {
                     return Err(self.fault(HeaderFault::ExtensionTwice));
                 }
                 Kind::PaxGlobal => {
@@ -136,7 +174,7 @@ impl<R: Read> TarReader<R> {
                     let fault = |fault| ArchiveError::Pax { at: self.at, fault };
                     Pax::parse(&bytes).and_then(|it| it.check_global()).map_err(fault)?;
                 }
-                Kind::File | Kind::Directory | Kind::Refused(_) => {
+                Kind::File | Kind::Directory | Kind::Link(_) | Kind::Refused(_) => {
                     self.count()?;
                     if let Some(entry) = self.entry(&header, std::mem::take(&mut pending))? {
                         return Ok(Some(entry));
@@ -167,6 +205,10 @@ impl<R: Read> TarReader<R> {
             name::clean(&raw).map_err(|fault| ArchiveError::Name { name: shown(), fault })?;
         let kind = match header.kind {
             Kind::Refused(kind) => return Err(ArchiveError::Kind { name: shown(), kind }),
+            Kind::Link(kind) if !self.links => {
+                return Err(ArchiveError::Kind { name: shown(), kind });
+            }
+            Kind::Link(_) => EntryKind::Link,
             // Old tar programs had no type for folders, only the slash.
             Kind::File if slash && header.old_file => EntryKind::Directory,
             Kind::File if slash => {
@@ -184,9 +226,21 @@ impl<R: Read> TarReader<R> {
             }
             None => header.size,
         };
-        if kind == EntryKind::Directory && size != 0 {
+        if kind != EntryKind::File && size != 0 {
             return Err(ArchiveError::FolderWithData { name: shown(), size });
         }
+        let link = match (kind, pax.link, ext.long_link) {
+            (EntryKind::Link, Some(_), Some(_)) => return Err(self.fault(HeaderFault::TwoNames)),
+            (EntryKind::Link, Some(link), None) => Some(link),
+            (EntryKind::Link, None, Some(link)) => {
+                Some(long_name(link).ok_or_else(|| self.fault(HeaderFault::LongName))?)
+            }
+            (EntryKind::Link, None, None) => Some(header.link.clone()),
+            (_, None, None) => None,
+            _ => return Err(self.fault(HeaderFault::LinkName)),
+        };
+        let symbolic = header.kind == Kind::Link("symbolic link");
+        let link = link.and_then(|it| name::target(&name, &it, symbolic));
         let limit = self.limits.entry_size;
         if size > limit {
             return Err(ArchiveError::TooLarge { name: shown(), size, limit });
@@ -197,7 +251,7 @@ impl<R: Read> TarReader<R> {
             // `./` is the archive's own root.
             return match kind {
                 EntryKind::Directory => Ok(None),
-                EntryKind::File => {
+                EntryKind::File | EntryKind::Link => {
                     Err(ArchiveError::Name { name: shown(), fault: NameFault::Empty })
                 }
             };
@@ -208,7 +262,7 @@ impl<R: Read> TarReader<R> {
             return Ok(None);
         }
         self.names.add(&name, kind)?;
-        Ok(Some(Entry { name, kind, size }))
+        Ok(Some(Entry { name, kind, size, link }))
     }
 
     fn count(&mut self) -> Result<(), ArchiveError> {

@@ -15,6 +15,7 @@ const LIMITS: Limits = Limits {
     bundle: ArchiveLimits { entries: 1000, entry_size: 1 << 20, total_size: 4 << 20, ratio: 200 },
     app: ArchiveLimits { entries: 1000, entry_size: 1 << 20, total_size: 4 << 20, ratio: 200 },
     airgap_yaml: 1 << 16,
+    manifests: 1 << 20,
     in_memory: 2 << 20,
 };
 

@@ -21,15 +21,15 @@ use crate::{
 const CHUNKS: usize = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AppSummary {
-    pub(super) size: u64,
-    pub(super) sha256: String,
-    pub(super) files: u64,
+pub(crate) struct AppSummary {
+    pub(crate) size: u64,
+    pub(crate) sha256: String,
+    pub(crate) files: u64,
 }
 
 /// Reads `app.tar.gz` through. The bundle is decompressed here while another thread digests the bytes and decompresses
 /// them a second time: the two cost about the same.
-pub(super) fn inspect(
+pub(crate) fn inspect(
     data: &mut dyn Read,
     limits: &ArchiveLimits,
 ) -> Result<AppSummary, BundleError> {
@@ -129,7 +129,7 @@ pub struct AppReader {
 }
 
 impl AppReader {
-    pub(super) fn open(file: File, check: &BundleCheck) -> Result<Self, BundleError> {
+    pub(crate) fn open(file: File, check: &BundleCheck) -> Result<Self, BundleError> {
         let mut tar = TarReader::new(Gunzip::new(file, &check.limits), &check.limits);
         while let Some(entry) = tar.next_entry().map_err(BundleError::from_archive)? {
             if entry.kind == EntryKind::File && entry.name == APP_ARCHIVE {

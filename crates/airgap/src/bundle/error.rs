@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::tar::ArchiveError;
+use crate::{digest::Digest, tar::ArchiveError};
 
 /// Why a bundle cannot be deployed. Where the original has words for it, they are used.
 #[derive(Debug, Error)]
@@ -27,6 +27,48 @@ pub enum BundleError {
     /// The bundle's own gzip or tar.
     #[error("failed to read airgap bundle")]
     Archive(#[source] ArchiveError),
+    /// The same, with the last entry that was begun.
+    #[error("failed to read airgap bundle at or after entry `{entry}`")]
+    Near {
+        /// Its name.
+        entry: String,
+        /// What is wrong.
+        #[source]
+        source: ArchiveError,
+    },
+    /// Content under another digest's name.
+    #[error("refused entry `{name}` of airgap bundle: its name says sha256:{}, its content is {found}", named.hex())]
+    Content {
+        /// Its name.
+        name: String,
+        /// The digest in the name.
+        named: Digest,
+        /// The digest of the content.
+        found: Digest,
+    },
+    /// Something of an image, or `patch.json`.
+    #[error("refused entry `{name}` of airgap bundle: {fault}")]
+    Image {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// The tar of a saved image.
+    #[error("failed to read image `{name}` in airgap bundle")]
+    SavedImage {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: ArchiveError,
+    },
+    /// More metadata of images than is held in memory.
+    #[error("airgap bundle has more than the allowed {limit} bytes of image manifests")]
+    ManifestsTooLarge {
+        /// The cap.
+        limit: u64,
+    },
     /// The release inside it.
     #[error("failed to read app.tar.gz in airgap bundle")]
     App(#[source] ArchiveError),

@@ -69,7 +69,7 @@ pub enum ArchiveError {
         pax: u64,
     },
     /// A folder that claims data.
-    #[error("refused entry `{name}`: it is a folder, but has {size} bytes of data")]
+    #[error("refused entry `{name}`: it is a folder or link, but has {size} bytes of data")]
     FolderWithData {
         /// The name, escaped and shortened.
         name: String,
@@ -179,6 +179,9 @@ pub enum HeaderFault {
     /// A PAX path and a GNU long name.
     #[error("an entry has a PAX path and a GNU long name")]
     TwoNames,
+    /// Where a link leads to, for something that is no link.
+    #[error("an entry that is no link has a link's target")]
+    LinkName,
     /// A long name with a zero inside.
     #[error("a GNU long name holds a zero byte")]
     LongName,

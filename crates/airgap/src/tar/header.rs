@@ -13,6 +13,9 @@ pub(super) enum Kind {
     Pax,
     PaxGlobal,
     LongName,
+    LongLink,
+    /// Only allowed where links are; the words are for people.
+    Link(&'static str),
     /// Not allowed; the words are for people.
     Refused(&'static str),
 }
@@ -22,6 +25,8 @@ pub(super) struct Header {
     pub(super) name: Vec<u8>,
     pub(super) kind: Kind,
     pub(super) size: u64,
+    /// Where a link leads to.
+    pub(super) link: Vec<u8>,
     /// The type byte is the zero of tar programs before POSIX, which marked folders by a slash.
     pub(super) old_file: bool,
 }
@@ -44,8 +49,10 @@ impl Header {
             (b'x', Format::Posix) => Kind::Pax,
             (b'g', Format::Posix) => Kind::PaxGlobal,
             (b'L', Format::Gnu) => Kind::LongName,
-            (b'1', _) => Kind::Refused("hard link"),
-            (b'2' | b'K', _) => Kind::Refused("symbolic link"),
+            (b'K', Format::Gnu) => Kind::LongLink,
+            (b'K', _) => Kind::Refused("symbolic link"),
+            (b'1', _) => Kind::Link("hard link"),
+            (b'2', _) => Kind::Link("symbolic link"),
             (b'3', _) => Kind::Refused("character device"),
             (b'4', _) => Kind::Refused("block device"),
             (b'6', _) => Kind::Refused("named pipe"),
@@ -53,7 +60,8 @@ impl Header {
             (b'M', _) => Kind::Refused("part of a file from another volume"),
             _ => Kind::Refused("thing of unknown type"),
         };
-        Ok(Self { name, kind, size: number(&block[124..136])?, old_file: block[156] == 0 })
+        let link = text(&block[157..257]).to_vec();
+        Ok(Self { name, kind, size: number(&block[124..136])?, link, old_file: block[156] == 0 })
     }
 }
 

@@ -31,6 +31,26 @@ pub(crate) fn clean(raw: &[u8]) -> Result<(String, bool), NameFault> {
     Ok((parts.join("/"), name.ends_with('/')))
 }
 
+/// Where a link leads to: a symbolic one is read from the folder of `name`, a hard one from the root. `None` when it
+/// leads out of the archive or is no allowed name.
+pub(crate) fn target(name: &str, link: &[u8], symbolic: bool) -> Option<String> {
+    let link = str::from_utf8(link).ok().filter(|it| !it.is_empty() && !it.starts_with('/'))?;
+    let mut parts: Vec<&str> = name.split('/').collect();
+    parts.pop();
+    if !symbolic {
+        parts.clear();
+    }
+    for part in link.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            other => parts.push(other),
+        }
+    }
+    let (name, _) = clean(parts.join("/").as_bytes()).ok()?;
+    Some(name).filter(|it| !it.is_empty())
+}
+
 /// Control characters, and those that make a terminal show another name than the one there is.
 fn is_hidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -85,6 +105,17 @@ mod tests {
             "its name is longer than 4096 bytes, or a part of it than 255"
         );
         assert_eq!(check("a/".repeat(65).as_bytes()), "its name has more than 64 parts");
+    }
+
+    #[test]
+    fn a_link_leads_to_a_name_inside_or_nowhere() {
+        let check = |link: &str| target("a/b/layer.tar", link.as_bytes(), true);
+        assert_eq!(check("../../c.tar").as_deref(), Some("c.tar"));
+        assert_eq!(check("./d").as_deref(), Some("a/b/d"));
+        assert_eq!(check("../../../c.tar"), None);
+        assert_eq!(check("/etc/passwd"), None);
+        assert_eq!(check("../.."), None);
+        assert_eq!(target("a/b", b"c/d", false).as_deref(), Some("c/d"));
     }
 
     #[test]

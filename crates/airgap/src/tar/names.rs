@@ -32,7 +32,7 @@ impl Names {
         }
         match kind {
             EntryKind::Directory => self.add_folder(name),
-            EntryKind::File => {
+            EntryKind::File | EntryKind::Link => {
                 let hash = self.key.hash_one(name);
                 if self.folders.contains(&hash) {
                     return Err(ArchiveError::Duplicate { name: name.to_owned(), folder: true });

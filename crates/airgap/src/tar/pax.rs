@@ -7,6 +7,7 @@ use super::error::PaxFault;
 pub(super) struct Pax {
     pub(super) path: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
+    pub(super) link: Option<Vec<u8>>,
 }
 
 impl Pax {
@@ -22,7 +23,7 @@ impl Pax {
                 b"hdrcharset" if value != b"ISO-IR 10646 2000 UTF-8" => {
                     return Err(PaxFault::Refused("hdrcharset".to_owned()));
                 }
-                b"linkpath" => return Err(PaxFault::Refused("linkpath".to_owned())),
+                b"linkpath" => once("linkpath", &mut pax.link, value.to_vec())?,
                 // Sparse files: the data is not what the size says.
                 _ if key.starts_with(b"GNU.sparse.") || key == b"SCHILY.realsize" => {
                     return Err(PaxFault::Refused(super::name::shown(key)));
@@ -38,7 +39,8 @@ impl Pax {
         match self {
             Self { path: Some(_), .. } => Err(PaxFault::Global("path")),
             Self { size: Some(_), .. } => Err(PaxFault::Global("size")),
-            Self { path: None, size: None } => Ok(()),
+            Self { link: Some(_), .. } => Err(PaxFault::Global("linkpath")),
+            Self { path: None, size: None, link: None } => Ok(()),
         }
     }
 }
@@ -128,7 +130,7 @@ mod tests {
                 format!("`size` is {size:?}, allowed are digits up to 9223372036854775807")
             );
         }
-        assert_eq!(check(&["linkpath=a"]), "`linkpath` is not allowed");
+        assert_eq!(check(&["linkpath=a", "linkpath=b"]), "`linkpath` is given twice");
         assert_eq!(check(&["GNU.sparse.major=1"]), "`GNU.sparse.major` is not allowed");
         assert_eq!(check(&["hdrcharset=BINARY"]), "`hdrcharset` is not allowed");
     }

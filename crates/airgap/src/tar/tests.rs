@@ -276,7 +276,7 @@ fn sizes_that_lie_are_refused() {
     assert_snapshot!(claims(&[0x80, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0]), @"error: not a sound tar archive: at byte 0, a size is beyond what a file can have");
     assert_snapshot!(claims(&[0x80, 0, 0, 0, 0x7f, 0, 0, 0, 0, 0, 0, 0]), @"error: refused entry `a`: it has 9151314442816847872 bytes, the limit is 274877906944");
     assert_snapshot!(check(&Tar::default().pax(&["size=9223372036854775807"]).entry("a", b'0', b"").end()), @"error: refused entry `a`: it has 9223372036854775807 bytes, the limit is 274877906944");
-    assert_snapshot!(check(&Tar::default().entry("a", b'5', b"12").end()), @"error: refused entry `a`: it is a folder, but has 2 bytes of data");
+    assert_snapshot!(check(&Tar::default().entry("a", b'5', b"12").end()), @"error: refused entry `a`: it is a folder or link, but has 2 bytes of data");
     // Extension headers are held in memory, so theirs are bounded before anything is reserved.
     assert_snapshot!(check(&Tar::default().header(b"x", b'x', b"77777777777", |_| ()).end()), @"error: not a sound tar archive: at byte 512, an extension header is larger than 256 KiB");
 }

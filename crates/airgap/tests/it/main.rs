@@ -3,6 +3,8 @@
 mod bundle;
 mod gnu_tar;
 mod hostile;
+mod images;
+mod index;
 mod real;
 mod release;
 mod roundtrip;
