@@ -6,6 +6,7 @@
 pub mod duration;
 pub mod flags;
 mod help;
+mod license;
 pub mod settings;
 mod table;
 
@@ -20,6 +21,7 @@ use crate::deploy::args::{
     RunArgs, Wait,
 };
 use crate::install::args::InstallArgs;
+use crate::license::VerifyArgs;
 use crate::tunnel::Road;
 use flags::{Flag, Typed, UsageError, parse, quoted};
 use settings::{Environment, Settings};
@@ -41,6 +43,8 @@ pub enum Command {
     Deploy(Box<DeployArgs>),
     /// Install an application.
     Install(Box<InstallArgs>),
+    /// Tell whether a licence holds.
+    VerifyLicense(VerifyArgs),
 }
 
 /// A command line that cannot be carried out.
@@ -84,7 +88,7 @@ pub fn read(
     environment: &Environment<'_>,
 ) -> Result<Command, Box<Misread>> {
     let program = display_name(program);
-    let (name, rest) = split_command(words);
+    let (name, rest) = split_words(words);
     let misread = |error: CliError, output, app: &str, hint: Option<&str>| {
         let hint = hint.map_or_else(
             || match &name {
@@ -105,9 +109,11 @@ pub fn read(
             return Ok(Command::Print { text: help::root(&program), status });
         }
         Some("help") => {
-            let words: Vec<&String> = rest.iter().filter(|it| !it.starts_with('-')).collect();
-            let text = match words.first().map(|it| it.as_str()) {
+            let words: Vec<String> =
+                rest.iter().filter(|it| !it.starts_with('-')).cloned().collect();
+            let text = match split_words(&words).0.as_deref() {
                 None => help::root(&program),
+                Some(license::GROUP) => help::license(&program),
                 Some(it) if known(it) => {
                     help::command(&program, it, &all_flags(it), arguments_of(it))
                 }
@@ -116,6 +122,14 @@ pub fn read(
                 }
             };
             return Ok(Command::Print { text, status: 0 });
+        }
+        Some(license::GROUP) => {
+            let typed = parse(&table::CONNECTION, &rest)
+                .map_err(|it| misread(it.into(), output, "", None))?;
+            return Ok(Command::Print {
+                text: help::license(&program),
+                status: u8::from(!typed.help),
+            });
         }
         Some(it) if known(it) => (all_flags(it), arguments_of(it)),
         Some(it) => return Err(misread(unknown_command(it, &program).into(), output, "", None)),
@@ -139,6 +153,7 @@ pub fn read(
     let command = match name.as_str() {
         "deploy" => deploy(&settings, &typed).map(|it| Command::Deploy(Box::new(it))),
         "install" => install(&settings, &typed).map(|it| Command::Install(Box::new(it))),
+        license::VERIFY => license::verify(&settings, &typed).map(Command::VerifyLicense),
         _ => version(&settings),
     };
     command.map_err(|error| {
@@ -161,16 +176,21 @@ fn display_name(program: &str) -> String {
 }
 
 fn known(name: &str) -> bool {
-    ["deploy", "install", "version"].contains(&name)
+    ["deploy", "install", license::VERIFY, "version"].contains(&name)
 }
 
 fn unknown_command(name: &str, program: &str) -> UsageError {
-    UsageError::UnknownCommand { command: quoted(name), program: program.to_owned() }
+    let (program, command) = match name.split_once(' ') {
+        Some((group, command)) => (format!("{program} {group}"), command),
+        None => (program.to_owned(), name),
+    };
+    UsageError::UnknownCommand { command: quoted(command), program }
 }
 
 fn arguments_of(name: &str) -> &'static [&'static str] {
     match name {
         "deploy" | "install" => &["appSlug"],
+        license::VERIFY => &["file"],
         _ => &[],
     }
 }
@@ -179,6 +199,7 @@ fn all_flags(name: &str) -> Vec<Flag> {
     let own: &[&[Flag]] = match name {
         "deploy" => &[&table::DEPLOY, &table::REGISTRY, &table::RUN, &table::REACH],
         "install" => &[&table::INSTALL, &table::REGISTRY, &table::RUN, &table::REACH],
+        license::VERIFY => &[&table::VERIFY_LICENSE],
         _ => &[&table::VERSION],
     };
     own.iter().copied().flatten().chain(&table::CONNECTION).copied().collect()
@@ -208,6 +229,18 @@ fn split_command(words: &[String]) -> (Option<String>, Vec<String>) {
         }
     }
     (None, words.to_vec())
+}
+
+/// Takes the command out of `words`; that of a group is `group command`.
+fn split_words(words: &[String]) -> (Option<String>, Vec<String>) {
+    let (name, rest) = split_command(words);
+    if name.as_deref() != Some(license::GROUP) {
+        return (name, rest);
+    }
+    match split_command(&rest) {
+        (Some(command), rest) => (Some(format!("{} {command}", license::GROUP)), rest),
+        (None, rest) => (name, rest),
+    }
 }
 
 /// Finds out how to report a mistake before the command line is understood.

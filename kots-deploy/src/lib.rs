@@ -4,6 +4,7 @@
 //! * [`deploy`] plans one upgrade and carries it out in steps; [`install`] does the same for a first version.
 //! * [`reach`] finds the way to the admin console, [`client`] speaks to it over a [`transport`], and [`fault`] tells
 //!   what its answers mean.
+//! * [`license`] tells whether a licence holds.
 //! * [`output`] is what a person or a program sees of it.
 
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod deploy;
 pub mod embedded;
 pub mod fault;
 pub mod install;
+pub mod license;
 pub mod output;
 pub mod reach;
 pub mod signals;

@@ -1,5 +1,6 @@
 //! The command line. Only this module sees clap.
 
+mod config;
 mod mirror;
 mod serve;
 
@@ -23,6 +24,8 @@ enum Command {
     Serve(serve::Args),
     /// Serves licences, releases and pending releases of a folder by the vendor's protocol.
     Mirror(mirror::Args),
+    /// Shows the config of a release folder: items, values, problems, and what an upgrade changes.
+    Config(config::Args),
 }
 
 /// Runs the command of the process's arguments.
@@ -50,6 +53,7 @@ pub fn run() -> ExitCode {
             match args.command {
                 Command::Serve(args) => serve::run(args).await,
                 Command::Mirror(args) => mirror::run(args).await,
+                Command::Config(args) => config::run(&args),
             }
         });
         // Blocking work that does not end may not keep the process.
@@ -69,6 +73,14 @@ pub fn run() -> ExitCode {
 fn eprint_error(error: &anyhow::Error) {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     eprintln!("Error: {}", causes.join(": "));
+}
+
+/// Writes what was asked for to standard output.
+fn print(text: &str) {
+    use std::io::Write as _;
+
+    // Whoever reads it may have gone.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Says where the program listens: the one line scripts read.

@@ -5,6 +5,7 @@
 //! satisfies a required item.
 
 pub(crate) mod change;
+pub(crate) mod offline;
 
 use std::collections::BTreeMap;
 

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::archives::Archives;
 use crate::faults;
+use crate::release::Surroundings;
 use crate::secrets::Secrets;
 use crate::store::leases::{Fence, HEARTBEAT};
 use crate::store::{Store, StoreError};
@@ -34,6 +35,8 @@ pub(crate) struct Context {
     pub target: Arc<dyn Target>,
     /// Where applications are deployed to.
     pub namespace: String,
+    /// What templates may know of the place the server runs in.
+    pub surroundings: Surroundings,
     /// Wins over the licence's endpoint.
     pub release_endpoint: Option<String>,
     /// Largest upload in bytes.

@@ -14,6 +14,14 @@ pub const SHARED_PASSWORD_BCRYPT: &str = "SHARED_PASSWORD_BCRYPT";
 pub const REPLICATED_APP_ENDPOINT: &str = "REPLICATED_APP_ENDPOINT";
 /// The vendor's endpoint when [`REPLICATED_APP_ENDPOINT`] is not set.
 pub const REPLICATED_API_ENDPOINT: &str = "REPLICATED_API_ENDPOINT";
+/// The proxy for HTTP, for requests to the vendor and for templates that ask.
+pub const HTTP_PROXY: &str = "HTTP_PROXY";
+/// The proxy for HTTPS, for requests to the vendor and for templates that ask.
+pub const HTTPS_PROXY: &str = "HTTPS_PROXY";
+/// The hosts that need no proxy.
+pub const NO_PROXY: &str = "NO_PROXY";
+/// Name of the config map with private certificate authorities, for templates that ask.
+pub const SSL_CERT_CONFIGMAP: &str = "SSL_CERT_CONFIGMAP";
 /// Listening address (`--listen`). An addition of ours.
 pub const KOTSADM_LISTEN: &str = "KOTSADM_LISTEN";
 /// State folder (`--state`). An addition of ours.

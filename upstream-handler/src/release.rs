@@ -18,18 +18,19 @@
 //! or naming archives (`store/` does that).
 
 mod build;
-mod contexts;
+pub(crate) mod contexts;
 mod error;
 mod facts;
 mod input;
 pub(crate) mod tree;
-mod vendor;
+pub(crate) mod vendor;
 mod version;
 
 pub use build::{Built, Status, build};
 pub use error::ReleaseError;
 pub use facts::{Chart, Facts};
-pub use input::{Input, Preflights};
+pub(crate) use input::KOTS_VERSION;
+pub use input::{Input, Preflights, Surroundings};
 pub use tree::{BASE, DOWNSTREAM, HELM, KOTS_KINDS, RENDERED, UPSTREAM, USERDATA};
 pub use version::{KotsVersions, Version, kots_versions};
 

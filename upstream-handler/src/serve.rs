@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::archives::{ArchiveError, Archives};
 use crate::context::{Context, Locks, Shared};
+use crate::release::Surroundings;
 use crate::secrets::{SecretError, Secrets};
 use crate::store::{Store, StoreError};
 use crate::target::directory::Directory;
@@ -210,6 +211,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
         root_keys,
         target,
         namespace: options.namespace,
+        surroundings: Surroundings::of_environment(),
         release_endpoint: options
             .release_endpoint
             .or_else(|| env::read(env::REPLICATED_APP_ENDPOINT))

@@ -38,9 +38,6 @@ use crate::store::versions::{
 };
 use crate::store::{Store, StoreError};
 
-/// The KOTS whose behaviour this server has, for what releases ask for.
-const KOTS_VERSION: &str = "1.128.0";
-
 /// Source of the first version of an online installation.
 pub(crate) const ONLINE_INSTALL: &str = "Online Install";
 /// Source of the first version of an air-gapped installation.
@@ -178,6 +175,7 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
             generated: &recipe.generated,
             cipher: &shared.cipher,
             preflights: recipe.preflights,
+            surroundings: &shared.surroundings,
             now: jiff::Timestamp::now(),
         },
     )
@@ -236,7 +234,7 @@ fn check_kots(wanted: &KotsVersions, source: &str) -> Result<(), IncompatibleKot
         target_kots_version: wanted.target.clone(),
         ..Application::default()
     };
-    kots_version_gate(&application, KOTS_VERSION, purpose)
+    kots_version_gate(&application, release::KOTS_VERSION, purpose)
 }
 
 fn stored(facts: &Facts) -> StoredFacts {

@@ -14,10 +14,24 @@ pub(super) fn root(program: &str) -> String {
          Available Commands:\n  \
          help        Help about any command\n  \
          install     Install an application into an admin console\n  \
+         license     Look at licenses\n  \
          version     Print the version\n\n\
          Flags:\n{}\n\
          Use \"{program} [command] --help\" for more information about a command.\n",
         usages(&connection)
+    )
+}
+
+/// `kots license --help`.
+pub(super) fn license(program: &str) -> String {
+    format!(
+        "Look at licenses.\n\n\
+         Usage:\n  {program} license [command]\n\n\
+         Available Commands:\n  \
+         verify      Tell whether a license holds and is as it was signed\n\n\
+         Global Flags:\n{}\n\
+         Use \"{program} license [command] --help\" for more information about a command.\n",
+        usages(&table::CONNECTION)
     )
 }
 

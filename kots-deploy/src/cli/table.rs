@@ -72,11 +72,13 @@ pub(super) const REACH: [Flag; 5] = [
         default: "auto",
         ..text("transport", "the way to the pod: auto, port-forward or proxy")
     },
-    list(
-        "license-root-key",
-        "PEM file of a root key to accept licenses of besides the built-in one; may be repeated",
-    ),
+    ROOT_KEY,
 ];
+
+const ROOT_KEY: Flag = list(
+    "license-root-key",
+    "PEM file of a root key to accept licenses of besides the built-in one; may be repeated",
+);
 
 /// Ours: how to wait and how to report.
 pub(super) const RUN: [Flag; 5] = [
@@ -133,3 +135,9 @@ pub(super) const INSTALL: [Flag; 9] = [
 /// Flags of `kots version`.
 pub(super) const VERSION: [Flag; 1] =
     [Flag { short: Some('o'), default: "", ..text("output", "output format: json") }];
+
+/// Flags of `kots license verify`.
+pub(super) const VERIFY_LICENSE: [Flag; 2] = [
+    ROOT_KEY,
+    Flag { short: Some('o'), default: "text", ..text("output", "text or json (one document)") },
+];

@@ -267,6 +267,17 @@ pub fn root_keys(paths: &[PathBuf]) -> Result<RootKeys, InputError> {
     Ok(keys)
 }
 
+/// Reads a licence and checks that its signatures hold, and nothing else.
+///
+/// # Errors
+///
+/// It cannot be read, or they do not.
+pub fn verified(path: &Path, keys: &RootKeys) -> Result<VerifiedLicense, InputError> {
+    let text = read_text(path).map_err(InputError::LicenseFile)?;
+    verify(&text, keys)
+        .map_err(|source| InputError::License { path: path.display().to_string(), source })
+}
+
 /// Reads a licence and checks that it holds, was not changed, has not expired and is for `app`.
 ///
 /// # Errors
@@ -278,10 +289,8 @@ pub fn license(
     app: &str,
     now: Timestamp,
 ) -> Result<VerifiedLicense, InputError> {
-    let text = read_text(path).map_err(InputError::LicenseFile)?;
+    let license = verified(path, keys)?;
     let path = path.display().to_string();
-    let license =
-        verify(&text, keys).map_err(|source| InputError::License { path: path.clone(), source })?;
     if !license.differences.is_empty() {
         return Err(InputError::LicenseEdited { path, fields: license.differences });
     }

@@ -12,6 +12,7 @@ mod faults;
 mod flags;
 #[cfg(feature = "faults")]
 mod kills;
+mod license;
 mod original;
 mod signals;
 mod wrong_input;

@@ -11,9 +11,6 @@ use super::build::config_document;
 use super::vendor::{Vendor, VendorConfig};
 use super::{Input, ReleaseError};
 
-/// The KOTS whose rendering this is, for templates that ask: releases compare it with what they need.
-const KOTS_VERSION: &str = "1.128.0";
-
 /// The config screen of a version, resolved; without a Config everything in it is empty.
 #[derive(Debug)]
 pub(crate) struct Screen {
@@ -74,16 +71,21 @@ impl Screen {
 
 /// A rule of the vendor's that cannot be applied, as a broken rule of its item: the value was not
 /// checked, and that must not pass for a good value.
-fn broken_rule(config: &Config, error: &PatternError) -> Vec<GroupErrors> {
-    let group = config.groups.iter().find(|it| it.items.iter().any(|it| it.name == error.item));
-    let kind = config.item(&error.item).map(|it| it.kind.clone()).unwrap_or_default();
+pub(crate) fn broken_rule(config: &Config, error: &PatternError) -> Vec<GroupErrors> {
+    item_error(config, &error.item, error.to_string())
+}
+
+/// One thing that is wrong with one item.
+pub(crate) fn item_error(config: &Config, name: &str, message: String) -> Vec<GroupErrors> {
+    let group = config.groups.iter().find(|it| it.items.iter().any(|it| it.name == name));
+    let kind = config.item(name).map(|it| it.kind.clone()).unwrap_or_default();
     vec![GroupErrors {
         name: group.map(|it| it.name.clone()).unwrap_or_default(),
         title: group.map(|it| it.title.clone()).unwrap_or_default(),
         item_errors: vec![ItemErrors {
-            name: error.item.clone(),
+            name: name.to_owned(),
             kind,
-            validation_errors: vec![RuleError { message: error.to_string() }],
+            validation_errors: vec![RuleError { message }],
         }],
     }]
 }
@@ -159,8 +161,7 @@ fn contexts(vendor: &Vendor, input: &Input<'_>, seed: [u8; 32]) -> Contexts {
             now: input.now,
             seed,
             namespace: input.namespace.to_owned(),
-            kots_version: KOTS_VERSION.to_owned(),
-            ..World::default()
+            ..input.surroundings.world()
         },
         app_slug: input.app_slug.to_owned(),
         license: Some(input.license.license.clone()),

@@ -2,8 +2,11 @@
 
 use kinds::cipher::Cipher;
 use kinds::config::{ConfigValues, Generated};
+use kinds::context::World;
 use kinds::installation::Installation;
 use kinds::license::VerifiedLicense;
+
+use crate::env;
 
 /// Everything beside the vendor's files that a version is made from.
 #[derive(Debug)]
@@ -29,8 +32,51 @@ pub struct Input<'a> {
     pub cipher: &'a Cipher,
     /// Whether the operator wants preflights.
     pub preflights: Preflights,
+    /// What templates may know of the place the server runs in.
+    pub surroundings: &'a Surroundings,
     /// What `Now` answers.
     pub now: jiff::Timestamp,
+}
+
+/// The KOTS whose rendering this is, for templates and releases that ask.
+pub(crate) const KOTS_VERSION: &str = "1.128.0";
+
+/// What templates may know of the place the server runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The proxy for HTTP.
+    pub http_proxy: String,
+    /// The proxy for HTTPS.
+    pub https_proxy: String,
+    /// The hosts that need no proxy.
+    pub no_proxy: String,
+    /// The name of the config map with private certificate authorities.
+    pub private_ca_config_map: String,
+}
+
+impl Surroundings {
+    /// What the environment of this process says, by the original's names.
+    pub(crate) fn of_environment() -> Self {
+        let read = |name: &str| env::read(name).unwrap_or_default();
+        Self {
+            http_proxy: read(env::HTTP_PROXY),
+            https_proxy: read(env::HTTPS_PROXY),
+            no_proxy: read(env::NO_PROXY),
+            private_ca_config_map: read(env::SSL_CERT_CONFIGMAP),
+        }
+    }
+
+    /// A world that knows this and nothing else.
+    pub(crate) fn world(&self) -> World {
+        World {
+            kots_version: KOTS_VERSION.to_owned(),
+            http_proxy: self.http_proxy.clone(),
+            https_proxy: self.https_proxy.clone(),
+            no_proxy: self.no_proxy.clone(),
+            private_ca_config_map: self.private_ca_config_map.clone(),
+            ..World::default()
+        }
+    }
 }
 
 /// Whether the operator wants preflights. Strict ones run all the same.

@@ -24,6 +24,7 @@ struct Case {
     is_airgap: bool,
     sequence: i64,
     preflights: Preflights,
+    surroundings: Surroundings,
 }
 
 impl Case {
@@ -54,6 +55,7 @@ impl Case {
             is_airgap: false,
             sequence: 3,
             preflights: Preflights::Run,
+            surroundings: Surroundings::default(),
         }
     }
 
@@ -91,6 +93,7 @@ impl Case {
             generated: &self.generated,
             cipher: &self.cipher,
             preflights: self.preflights,
+            surroundings: &self.surroundings,
             now: "2026-01-02T03:04:05Z".parse().expect("a time"),
         }
     }

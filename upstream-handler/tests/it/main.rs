@@ -4,6 +4,7 @@
 mod api;
 mod bundle;
 mod config;
+mod config_command;
 mod deploy;
 mod disk;
 #[cfg(feature = "faults")]

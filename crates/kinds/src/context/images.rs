@@ -5,6 +5,9 @@ use serde_json::{Map, json};
 use super::{Contexts, RegistrySettings};
 use crate::context::text::base64_encode;
 
+/// The registry of vendors that have no host of their own for it.
+const DEFAULT_REGISTRY: &str = "registry.replicated.com";
+
 /// The vendor's hosts of images.
 pub(super) struct Domains {
     /// The registry.
@@ -23,7 +26,7 @@ pub(super) fn domains(contexts: &Contexts) -> Domains {
         registry: first([
             &contexts.version.registry_domain,
             application.map_or("", |a| &a.replicated_registry_domain),
-            "registry.replicated.com",
+            DEFAULT_REGISTRY,
         ]),
         proxy: first([
             &contexts.version.proxy_domain,
@@ -68,14 +71,19 @@ pub(super) fn local_image_name(contexts: &Contexts, image: &str) -> String {
     }
     let is_proxied = contexts.application.as_ref().is_some_and(|a| a.proxy_public_images);
     let domains = domains(contexts);
-    let full = with_domain(image);
-    let is_vendors = full.starts_with(&format!("{}/", domains.registry))
-        || full.starts_with(&format!("{}/", domains.proxy));
-    if !is_proxied || is_vendors {
+    let host = host_of(image);
+    if !is_proxied || host == domains.registry || host == domains.proxy {
         return image.to_owned();
     }
+    if host == DEFAULT_REGISTRY {
+        // The vendor's registry under its common name, where it has one of its own.
+        return image.replacen(DEFAULT_REGISTRY, &domains.registry, 1);
+    }
     let slug = contexts.license.as_ref().map_or("", |license| &license.app_slug);
-    format!("{}/proxy/{slug}/{full}", domains.proxy)
+    let (folder, last) =
+        image.rsplit_once('/').map_or(("", image), |(folder, last)| (folder, last));
+    let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    format!("{}/proxy/{slug}/{folder}{}", domains.proxy, tag_or_digest(last))
 }
 
 /// Drops the tag of a name that has a digest too, and adds `latest` to one that has neither.
@@ -89,13 +97,8 @@ fn tag_or_digest(name: &str) -> String {
     }
 }
 
-/// Adds the host, and Docker Hub's `library`, that a short name stands for.
-fn with_domain(image: &str) -> String {
+/// The host of an image's name, Docker Hub's when it names none.
+fn host_of(image: &str) -> &str {
     let host = image.split_once('/').map(|(host, _)| host);
-    let has_host = host.is_some_and(|h| h.contains(['.', ':']) || h == "localhost");
-    match (has_host, host) {
-        (true, _) => image.to_owned(),
-        (false, Some(_)) => format!("docker.io/{image}"),
-        (false, None) => format!("docker.io/library/{image}"),
-    }
+    host.filter(|h| h.contains(['.', ':']) || *h == "localhost").unwrap_or("docker.io")
 }

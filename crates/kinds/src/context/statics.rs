@@ -2,16 +2,16 @@
 
 mod numbers;
 mod random;
+mod seal;
 mod tls;
 
 use gotemplate::{Func, FuncMap, GoTime, Map, Str, Type, Value, sprig};
 
-use super::text::{base64_decode, base64_encode, constant, fail, of_text, of_texts, text};
+use super::text::{base64_decode, base64_encode, constant, of_text, of_texts, text};
 use super::{TlsPairs, World};
 use crate::yaml;
 
-/// All functions of the static context. `KubeSeal` is known but needs what is not here: it fails with
-/// a reason.
+/// All functions of the static context.
 pub(super) fn functions(world: &World, pairs: &TlsPairs) -> FuncMap {
     let mut functions = sprig::funcs();
     functions.insert("now", constant(GoTime::from_timestamp(world.now)));
@@ -20,6 +20,7 @@ pub(super) fn functions(world: &World, pairs: &TlsPairs) -> FuncMap {
     texts(&mut functions);
     numbers::add(&mut functions);
     random::add(&mut functions, world.seed);
+    functions.insert("KubeSeal", seal::function(world.seed));
     surroundings(&mut functions, world);
     functions
 }
@@ -131,7 +132,6 @@ fn surroundings(functions: &mut FuncMap, world: &World) {
         Ok(Map::new().into())
     });
     functions.insert("Lookup", lookup.typed());
-    functions.insert("KubeSeal", Func::any(|_| fail("it is not supported by this kotsadm")));
 }
 
 fn format_time(now: &GoTime, layout: &str) -> String {

@@ -141,7 +141,8 @@ fn errors_name_function_file_and_line() {
     insta::assert_snapshot!(check("a\nb {{repl Frobnicate 1 }}"), @"file.yaml:2: the template function `Frobnicate` does not exist");
     insta::assert_snapshot!(check("a: repl{{ Frobnicate 1 }}"), @"file.yaml:1: the template function `Frobnicate` does not exist");
     insta::assert_snapshot!(check("\n{{repl Div 1 0 }}"), @"file.yaml:2: the template function `Div` failed: integer divide by zero");
-    insta::assert_snapshot!(check("{{repl KubeSeal \"a\" }}"), @"file.yaml:1: the template function `KubeSeal` failed: it is not supported by this kotsadm");
+    insta::assert_snapshot!(check("{{repl KubeSeal \"a\" \"ns\" \"n\" \"v\" }}"), @"file.yaml:1: the template function `KubeSeal` failed: the text holds no certificate in PEM form");
+    insta::assert_snapshot!(check("{{repl KubeSeal \"-----BEGIN CERTIFICATE-----\\nMAA=\\n-----END CERTIFICATE-----\" \"ns\" \"n\" \"v\" }}"), @"file.yaml:1: the template function `KubeSeal` failed: the certificate cannot be read");
     insta::assert_snapshot!(check("a\n{{repl ConfigOption }}"), @r#"file.yaml:2: executing "file.yaml" at <ConfigOption>: wrong number of args for ConfigOption: want 1 got 0"#);
     insta::assert_snapshot!(check("a\nrepl{{ if }}"), @"file.yaml:2: missing value for if");
     insta::assert_snapshot!(check("{{repl RandomString 100000000 }}"), @"file.yaml:1: the template function `RandomString` failed: a random text of 100000000 bytes is too long, 65536 are allowed");
@@ -168,6 +169,101 @@ fn an_own_registry_is_used() {
         r#"{"auths":{"reg:5000":{"auth":"bWU6c2VjcmV0"}}}"#
     );
     assert!(!format!("{contexts:?}").contains("secret\""), "{contexts:?}");
+}
+
+#[test]
+fn images_are_pulled_through_the_vendors_hosts() {
+    let mut contexts = contexts();
+    let image = |contexts: &Contexts, name: &str| {
+        render_text("f", &format!("{{{{repl LocalImageName {name:?} }}}}"), contexts)
+            .expect("it renders")
+    };
+    // Whether an image is private cannot be asked: only those are renamed that always are.
+    for name in ["redis:7", "quay.io/a/b", "registry.replicated.com/a/b:1", ""] {
+        assert_eq!(image(&contexts, name), name);
+    }
+    contexts.application =
+        Some(Application { proxy_public_images: true, ..Application::default() });
+    contexts.license = Some(License { app_slug: "shop".into(), ..License::default() });
+    let digest = "sha256:45b23dee08af5e43a7fea6c4cf9c25ccf269ee113168c19722f87876677c5cb2";
+    for (name, expected) in [
+        ("redis:7", "proxy.replicated.com/proxy/shop/redis:7".to_owned()),
+        ("redis", "proxy.replicated.com/proxy/shop/redis:latest".to_owned()),
+        ("quay.io/a/b:1", "proxy.replicated.com/proxy/shop/quay.io/a/b:1".to_owned()),
+        (&format!("a/b:1@{digest}"), format!("proxy.replicated.com/proxy/shop/a/b@{digest}")),
+        ("localhost:5000/b:1", "proxy.replicated.com/proxy/shop/localhost:5000/b:1".to_owned()),
+        ("registry.replicated.com/a/b:1", "registry.replicated.com/a/b:1".to_owned()),
+        ("proxy.replicated.com/a/b:1", "proxy.replicated.com/a/b:1".to_owned()),
+    ] {
+        assert_eq!(image(&contexts, name), expected, "{name}");
+    }
+    contexts.version.registry_domain = "images.example.com".into();
+    contexts.version.proxy_domain = "proxy.example.com".into();
+    for (name, expected) in [
+        ("redis:7", "proxy.example.com/proxy/shop/redis:7"),
+        ("registry.replicated.com/a/b:1", "images.example.com/a/b:1"),
+        ("images.example.com/a/b:1", "images.example.com/a/b:1"),
+    ] {
+        assert_eq!(image(&contexts, name), expected, "{name}");
+    }
+}
+
+#[test]
+fn logins_name_the_hosts_of_the_version() {
+    let mut contexts = contexts();
+    let render =
+        |contexts: &Contexts, text: &str| render_text("f", text, contexts).expect("it renders");
+    contexts.license = Some(License { license_id: "abc".into(), ..License::default() });
+    // base64 of `LICENSE_ID:abc`.
+    let auth = r#"{"auth":"TElDRU5TRV9JRDphYmM="}"#;
+    for function in ["LicenseDockerCfg", "LocalRegistryImagePullSecret"] {
+        let text = format!("{{{{repl {function} | Base64Decode }}}}");
+        let hosts = |proxy: &str, registry: &str| {
+            format!(r#"{{"auths":{{"{proxy}":{auth},"{registry}":{auth}}}}}"#)
+        };
+        contexts.version = VersionInfo::default();
+        let default = hosts("proxy.replicated.com", "registry.replicated.com");
+        assert_eq!(render(&contexts, &text), default, "{function}");
+        contexts.version.registry_domain = "registry.example.com".into();
+        contexts.version.proxy_domain = "proxy.example.com".into();
+        let own = hosts("proxy.example.com", "registry.example.com");
+        assert_eq!(render(&contexts, &text), own, "{function}");
+    }
+}
+
+#[test]
+fn a_sealed_value_is_opened_by_the_key_of_the_certificate_alone() {
+    use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    use base64::Engine as _;
+    use rsa::pkcs1::DecodeRsaPrivateKey as _;
+
+    let mut contexts = contexts();
+    let render =
+        |contexts: &Contexts, text: &str| render_text("f", text, contexts).expect("it renders");
+    let pair = r#"{{repl TLSCert "seal" "seal.example" nil nil 365 }}{{repl TLSKey "seal" }}"#;
+    let pem = render(&contexts, pair);
+    let (cert, key) = pem.split_once("-----BEGIN RSA").expect("a certificate and a key");
+    contexts.items.insert("cert".into(), ItemText { value: cert.into(), ..ItemText::default() });
+    let text = r#"{{repl KubeSeal (ConfigOption "cert") "ns" "name" "the värlue" }}"#;
+    let sealed = render(&contexts, text);
+    let twice = render(&contexts, &format!("{text} {text}"));
+    let (one, other) = twice.split_once(' ').expect("two values");
+    assert_ne!(one, other, "a session key was used twice");
+
+    let sealed = base64::engine::general_purpose::STANDARD.decode(sealed).expect("base64");
+    let (length, rest) = sealed.split_at(2);
+    let (wrapped, inside) = rest.split_at(usize::from(u16::from_be_bytes([length[0], length[1]])));
+    let key = rsa::RsaPrivateKey::from_pkcs1_pem(&format!("-----BEGIN RSA{key}")).expect("a key");
+    let unwrap = |label: &str| {
+        key.decrypt(rsa::Oaep::new_with_label::<rsa::sha2::Sha256, _>(label), wrapped)
+    };
+    assert!(unwrap("ns/other").is_err());
+    let session_key = unwrap("ns/name").expect("it was wrapped for this secret");
+    let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &session_key).expect("32 bytes"));
+    let nonce = Nonce::assume_unique_for_key([0; 12]);
+    let mut inside = inside.to_vec();
+    let plain = cipher.open_in_place(nonce, Aad::empty(), &mut inside).expect("it opens");
+    assert_eq!(plain, "the värlue".as_bytes());
 }
 
 #[test]
@@ -204,10 +300,15 @@ fn certificates_are_made_once_and_fit_their_keys() {
     assert!(key.contains("PRIVATE KEY-----"), "{key}");
     assert_eq!(render(&format!("{{{{repl TLSKey {arguments} }}}}")), key);
     assert_eq!(render(r#"{{repl TLSKey "none" }}"#), "");
-    // Another subject is another certificate.
+    // Another subject is another certificate under the same name; both stay.
     assert_ne!(render(r#"{{repl TLSCert "web" "c.example" nil nil 365 }}"#), cert);
+    assert_eq!(render(&format!("{{{{repl TLSCert {arguments} }}}}")), cert);
+    // A key belongs to the certificate, whatever else is said beside it.
+    assert_eq!(render(r#"{{repl TLSKey "web" "a.example" nil nil 1 }}"#), key);
     let signed = r#""ca" "leaf" "leaf.example" nil (list "leaf.example") 30"#;
     let leaf = render(&format!("{{{{repl TLSCertFromCA {signed} }}}}"));
+    let leaf_key = render(&format!("{{{{repl TLSKeyFromCA {signed} }}}}"));
+    assert_eq!(render(r#"{{repl TLSKeyFromCA "ca" "leaf" "leaf.example" nil nil 30 }}"#), leaf_key);
     assert!(leaf.starts_with("-----BEGIN CERTIFICATE-----"), "{leaf}");
     assert_eq!(render(&format!("{{{{repl TLSCertFromCA {signed} }}}}")), leaf);
     assert!(render(&format!("{{{{repl TLSKeyFromCA {signed} }}}}")).contains("PRIVATE KEY-----"));
@@ -215,6 +316,10 @@ fn certificates_are_made_once_and_fit_their_keys() {
     // Two thirds of its days later it is made anew.
     let mut later = contexts.clone();
     later.world.now = "2026-12-01T00:00:00Z".parse().expect("a time");
+    let renewed = render_text("f", &format!("{{{{repl TLSCert {arguments} }}}}"), &later);
+    // In one render what was handed out stays; a later one makes it anew.
+    assert_eq!(renewed.expect("it renders"), cert);
+    later.tls = TlsPairs::from_map(contexts.tls.to_map());
     let renewed = render_text("f", &format!("{{{{repl TLSCert {arguments} }}}}"), &later);
     assert_ne!(renewed.expect("it renders"), cert);
     assert!(!format!("{contexts:?}").contains("PRIVATE"));

@@ -1,7 +1,7 @@
 //! Certificates that templates make up, kept so that a certificate and its key fit together and
 //! stay the same from render to render.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -11,7 +11,23 @@ use serde::{Deserialize, Serialize};
 ///
 /// It holds private keys and must be stored like a password.
 #[derive(Clone, Default)]
-pub struct TlsPairs(Arc<Mutex<BTreeMap<String, Pair>>>);
+pub struct TlsPairs(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    pairs: BTreeMap<String, Pair>,
+    /// Names that were asked for: their pairs do not change any more.
+    settled: BTreeSet<String>,
+}
+
+/// Which half of a pair is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Half {
+    /// The certificate: its arguments say what the pair is made of.
+    Certificate,
+    /// The key: it belongs to the certificate there is, whatever arguments stand beside it.
+    Key,
+}
 
 /// A certificate with its key, both in PEM form.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +44,7 @@ pub(crate) struct Pair {
 
 impl std::fmt::Debug for TlsPairs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.lock().keys()).finish()
+        f.debug_list().entries(self.lock().pairs.keys()).finish()
     }
 }
 
@@ -40,41 +56,59 @@ impl std::fmt::Debug for Pair {
 
 impl TlsPairs {
     pub(crate) fn from_map(pairs: BTreeMap<String, Pair>) -> Self {
-        Self(Arc::new(Mutex::new(pairs)))
+        Self(Arc::new(Mutex::new(Known { pairs, ..Known::default() })))
     }
 
     pub(crate) fn to_map(&self) -> BTreeMap<String, Pair> {
-        self.lock().clone()
+        self.lock().pairs.clone()
     }
 
     /// The pair of a name, whatever it was made of.
     pub(super) fn get(&self, name: &str) -> Option<Pair> {
-        self.lock().get(name).cloned()
+        self.lock().pairs.get(name).cloned()
     }
 
-    /// The pair of a name, made now when there is none, it was made of something else, or two thirds
-    /// of its days are over.
+    /// Makes the pair of one name that of another one too.
+    pub(super) fn name_too(&self, name: &str, pair: &Pair) {
+        self.lock().pairs.insert(name.to_owned(), pair.clone());
+    }
+
+    /// The pair of a name, made now when there is none, when its certificate is to be made of
+    /// something else, or when two thirds of its days are over. What was handed out once stays as
+    /// long as this value lives: a certificate and its key fit together. What it is made of is its
+    /// signer, empty for itself, and the call that makes it.
     pub(super) fn get_or_make<E>(
         &self,
         name: &str,
-        made_from: &str,
+        half: Half,
+        (signer, call): (&str, &str),
         days: i64,
         now: Timestamp,
         make: impl FnOnce() -> Result<(String, String), E>,
     ) -> Result<Pair, E> {
-        let kept = self.get(name);
-        let is_good = |pair: &Pair| pair.made_from == made_from && now.as_second() < pair.renew_at;
-        if let Some(pair) = kept.filter(is_good) {
-            return Ok(pair);
+        let made_from = format!("{signer}{call}");
+        {
+            let mut known = self.lock();
+            let is_settled = !known.settled.insert(name.to_owned());
+            let is_good = |pair: &&Pair| {
+                let is_same = match half {
+                    Half::Certificate => pair.made_from == made_from,
+                    Half::Key => pair.made_from.starts_with(signer),
+                };
+                is_settled || (is_same && now.as_second() < pair.renew_at)
+            };
+            if let Some(pair) = known.pairs.get(name).filter(is_good) {
+                return Ok(pair.clone());
+            }
         }
         let (cert, key) = make()?;
         let renew_at = now.as_second().saturating_add(days.saturating_mul(86_400) / 3 * 2);
-        let pair = Pair { cert, key, made_from: made_from.to_owned(), renew_at };
-        self.lock().insert(name.to_owned(), pair.clone());
+        let pair = Pair { cert, key, made_from, renew_at };
+        self.lock().pairs.insert(name.to_owned(), pair.clone());
         Ok(pair)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Pair>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

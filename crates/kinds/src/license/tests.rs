@@ -161,6 +161,8 @@ fn a_given_root_key_is_trusted_under_any_id() {
     let changed = text.replacen("customerName: ", "customerName: Other ", 1);
     assert_eq!(verify(&changed, &keys).unwrap().differences, ["customerName"]);
     assert_eq!(verify(&changed, &keys).unwrap().license, verified.license);
+    let renamed = text.replacen("name: ", "name: other-", 1);
+    assert_eq!(verify(&renamed, &keys).unwrap().differences, ["metadata.name"]);
 }
 
 proptest! {

@@ -94,6 +94,9 @@ pub fn verify(text: &str, keys: &RootKeys) -> Result<VerifiedLicense, LicenseErr
     verify_entitlements(&license, api_version, digest, &app_key)?;
 
     let mut differing = differences(&outer, &license);
+    if !license.name.is_empty() && outer.name != license.name {
+        differing.insert(0, "metadata.name".to_owned());
+    }
     if signed_version != api_version {
         differing.insert(0, "apiVersion".to_owned());
     }

@@ -4,7 +4,7 @@ use gotemplate::{Func, FuncError, FuncMap, Limits, Options, Template, Type, Valu
 use jiff::Timestamp;
 
 use crate::context::text::{base64_decode, fail, text};
-use crate::context::tls::{Pair, TlsPairs};
+use crate::context::tls::{Half, Pair, TlsPairs};
 
 /// What one certificate is made for.
 struct Subject {
@@ -35,7 +35,11 @@ pub(super) fn add(functions: &mut FuncMap, sprig: &FuncMap, pairs: &TlsPairs, no
     functions.insert(
         "TLSCert",
         Func::new(subject(2), move |args| {
-            own.self_signed(&text(args, 0), &subject_of(&args[1..])).map(|pair| pair.cert.into())
+            let (name, subject) = (text(args, 0), subject_of(&args[1..]));
+            let pair = own.self_signed(&name, &subject, Half::Certificate)?;
+            // A key that is asked for by the name alone is this one's.
+            own.pairs.name_too(&format!("cert:{name}"), &pair);
+            Ok(pair.cert.into())
         })
         .typed(),
     );
@@ -46,18 +50,25 @@ pub(super) fn add(functions: &mut FuncMap, sprig: &FuncMap, pairs: &TlsPairs, no
     functions.insert(
         "TLSCACert",
         Func::new([Type::String, Type::Int], move |args| {
-            own.authority(&text(args, 0), days(args, 1)).map(|pair| pair.cert.into())
+            own.authority(&text(args, 0), days(args, 1), Half::Certificate)
+                .map(|pair| pair.cert.into())
         })
         .typed(),
     );
     let own = maker.clone();
     functions.insert(
         "TLSCertFromCA",
-        Func::new(subject(3), move |args| own.signed(args).map(|pair| pair.cert.into())).typed(),
+        Func::new(subject(3), move |args| {
+            own.signed(args, Half::Certificate).map(|pair| pair.cert.into())
+        })
+        .typed(),
     );
     functions.insert(
         "TLSKeyFromCA",
-        Func::new(subject(3), move |args| maker.signed(args).map(|pair| pair.key.into())).typed(),
+        Func::new(subject(3), move |args| {
+            maker.signed(args, Half::Key).map(|pair| pair.key.into())
+        })
+        .typed(),
     );
 }
 
@@ -66,27 +77,28 @@ impl Maker {
     fn key(&self, args: &[Value]) -> Result<String, FuncError> {
         let name = text(args, 0);
         if args.len() == 5 {
-            return self.self_signed(&name, &subject_of(&args[1..])).map(|pair| pair.key);
+            let pair = self.self_signed(&name, &subject_of(&args[1..]), Half::Key);
+            return pair.map(|pair| pair.key);
         }
         Ok(self.pairs.get(&format!("cert:{name}")).map(|pair| pair.key).unwrap_or_default())
     }
 
-    fn self_signed(&self, name: &str, subject: &Subject) -> Result<Pair, FuncError> {
+    /// One name may stand for several subjects, as in the original.
+    fn self_signed(&self, name: &str, subject: &Subject, half: Half) -> Result<Pair, FuncError> {
         let call = format!("genSelfSignedCert {}", subject.arguments());
-        self.make(&format!("cert:{name}"), subject.days, &call, "")
+        let key = format!("cert:{name}:{}", subject.name);
+        self.make(&key, half, subject.days, &call, "")
     }
 
-    fn authority(&self, name: &str, days: i64) -> Result<Pair, FuncError> {
-        self.make(&format!("ca:{name}"), days, &format!("genCA {} {days}", quoted(name)), "")
+    fn authority(&self, name: &str, days: i64, half: Half) -> Result<Pair, FuncError> {
+        let call = format!("genCA {} {days}", quoted(name));
+        self.make(&format!("ca:{name}"), half, days, &call, "")
     }
 
-    fn signed(&self, args: &[Value]) -> Result<Pair, FuncError> {
+    fn signed(&self, args: &[Value], half: Half) -> Result<Pair, FuncError> {
         let (authority, name) = (text(args, 0), text(args, 1));
         let subject = subject_of(&args[2..]);
-        let signer = match self.pairs.get(&format!("ca:{authority}")) {
-            Some(pair) => pair,
-            None => self.authority(&authority, subject.days)?,
-        };
+        let signer = self.authority(&authority, subject.days, Half::Key)?;
         let encode = |pem: &str| crate::context::text::base64_encode(pem.as_bytes());
         let before = format!(
             "{{{{ $ca := buildCustomCert {} {} }}}}",
@@ -94,14 +106,20 @@ impl Maker {
             quoted(&encode(&signer.key))
         );
         let call = format!("genSignedCert {} $ca", subject.arguments());
-        let key = format!("signed:{authority}:{name}");
-        self.make(&key, subject.days, &call, &before)
+        let key = format!("signed:{authority}:{name}:{}", subject.name);
+        self.make(&key, half, subject.days, &call, &before)
     }
 
     /// The pair of a key, made by calling a function of sprig's when needed.
-    fn make(&self, key: &str, days: i64, call: &str, before: &str) -> Result<Pair, FuncError> {
-        let made_from = format!("{before}{call}");
-        self.pairs.get_or_make(key, &made_from, days, self.now, || {
+    fn make(
+        &self,
+        key: &str,
+        half: Half,
+        days: i64,
+        call: &str,
+        before: &str,
+    ) -> Result<Pair, FuncError> {
+        self.pairs.get_or_make(key, half, (before, call), days, self.now, || {
             let source = format!(
                 "{before}{{{{ $c := {call} }}}}{{{{ $c.Cert | b64enc }}}} {{{{ $c.Key | b64enc }}}}"
             );
