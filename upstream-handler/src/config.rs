@@ -5,14 +5,16 @@
 //! satisfies a required item.
 
 pub(crate) mod change;
+pub(crate) mod given;
 pub(crate) mod offline;
+pub(crate) mod shown;
 
 use std::collections::BTreeMap;
 
 use kinds::config::{Config, ConfigItem, ConfigValues, GroupErrors, ItemType};
 use wire::config::{
-    ConfigChildItem, ConfigGroup, ConfigItem as WireItem, ConfigRegex, ConfigValidation,
-    GroupValidationError, ItemValidationError, ValidationMessage,
+    ConfigChildItem, ConfigGroup, ConfigItem as WireItem, ConfigRegex, ConfigTemplate,
+    ConfigValidation, GroupValidationError, ItemValidationError, ValidationMessage,
 };
 
 /// The wire form of a resolved config. Passwords travel as the cipher text that is stored, or not at
@@ -59,6 +61,7 @@ fn show(item: &ConfigItem, stored: &ConfigValues) -> WireItem {
         value: if is_password { sealed(&item.name) } else { item.value.text().to_owned() },
         data: item.data.clone(),
         error: item.error.clone(),
+        multi_value: item.multi_value.clone(),
         readonly: item.readonly,
         write_once: item.write_once,
         when: item.when.0.clone(),
@@ -79,6 +82,19 @@ fn show(item: &ConfigItem, stored: &ConfigValues) -> WireItem {
             .collect(),
         filename: item.filename.clone(),
         repeatable: item.repeatable,
+        minimum_count: item.minimum_count,
+        count_by_group: item.count_by_group.clone(),
+        templates: item
+            .templates
+            .iter()
+            .map(|template| ConfigTemplate {
+                api_version: template.api_version.clone(),
+                kind: template.kind.clone(),
+                name: template.name.clone(),
+                namespace: template.namespace.clone(),
+                yaml_path: template.yaml_path.clone(),
+            })
+            .collect(),
         values_by_group,
         validation: item.validation.as_ref().map(|validation| ConfigValidation {
             regex: validation.regex.as_ref().map(|regex| ConfigRegex {

@@ -8,6 +8,7 @@ mod apps;
 mod automated;
 mod body;
 mod config;
+mod config_update;
 mod config_values;
 mod deploy;
 mod downstream_output;
@@ -50,8 +51,11 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v1/apps", get(apps::list))
         .route("/api/v1/app/{slug}", get(apps::get))
         .route("/api/v1/app/{slug}/automated/status", get(automated::get))
+        .route("/api/v1/app/{slug}/config", put(config_update::put))
         .route("/api/v1/app/{slug}/config/values", post(config_values::post))
         .route("/api/v1/app/{slug}/config/{sequence}", get(config::get))
+        .route("/api/v1/app/{slug}/config/{sequence}/{filename}/download", get(config::download))
+        .route("/api/v1/app/{slug}/liveconfig", post(config::live))
         .route("/api/v1/app/{slug}/license", get(license::get).put(license::put))
         .route("/api/v1/app/{slug}/preflight/result", get(preflight::first))
         .route("/api/v1/app/{slug}/sequence/{sequence}/deploy", post(deploy::post))

@@ -34,7 +34,7 @@ use crate::store::leases::Fence;
 use crate::store::tasks::{TaskEnd, end_task};
 use crate::store::versions::{
     NewVersion, PENDING, PENDING_PREFLIGHT, StoredFacts, VersionContent, insert_version,
-    queue_deploy,
+    queue_deploy, replace_version,
 };
 use crate::store::{Store, StoreError};
 
@@ -91,6 +91,8 @@ pub(crate) enum Release {
 pub(crate) struct Made {
     pub new: NewVersion,
     pub built: Built,
+    /// Whether it takes the place of the version with its number, which waits for its config.
+    is_again: bool,
 }
 
 /// Why a version was not made.
@@ -146,6 +148,19 @@ pub(crate) async fn make(shared: &Shared, recipe: Recipe) -> Result<Made, MakeEr
     tokio::task::spawn_blocking(move || build(&shared, recipe, sequence))
         .await
         .unwrap_or(Err(MakeError::Bug))
+}
+
+/// Builds a version that waits for its config once more, with other values.
+pub(crate) async fn make_again(
+    shared: &Shared,
+    recipe: Recipe,
+    sequence: i64,
+) -> Result<Made, MakeError> {
+    let shared = Arc::clone(shared);
+    let made = tokio::task::spawn_blocking(move || build(&shared, recipe, sequence))
+        .await
+        .unwrap_or(Err(MakeError::Bug))?;
+    Ok(Made { is_again: true, ..made })
 }
 
 fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeError> {
@@ -220,7 +235,7 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
             generated: shared.cipher.encrypt(&serde_json::to_string(&built.generated)?),
         },
     };
-    Ok(Made { new, built })
+    Ok(Made { new, built, is_again: false })
 }
 
 /// Refuses a release that asks for another kotsadm, before its templates fail for that reason.
@@ -245,6 +260,9 @@ fn stored(facts: &Facts) -> StoredFacts {
         min_kots_version: facts.min_kots_version.clone(),
         target_kots_version: facts.target_kots_version.clone(),
         status_informers: facts.status_informers.clone(),
+        proxy_public_images: facts.proxy_public_images,
+        replicated_registry_domain: facts.replicated_registry_domain.clone(),
+        proxy_registry_domain: facts.proxy_registry_domain.clone(),
         has_config: facts.has_config,
         has_preflight: facts.has_preflight,
         has_strict_preflight: facts.has_strict_preflight,
@@ -283,7 +301,11 @@ pub(crate) async fn commit(
     effects: Effects<'_>,
 ) -> Result<(), StoreError> {
     let mut tx = shared.store.begin().await?;
-    insert_version(&mut tx, fence, &made.new).await?;
+    if made.is_again {
+        replace_version(&mut tx, fence, &made.new).await?;
+    } else {
+        insert_version(&mut tx, fence, &made.new).await?;
+    }
     if let Some(license) = &effects.license {
         put_license(&mut tx, &fence.app_id, license, effects.channel_id).await?;
     }

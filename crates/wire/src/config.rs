@@ -109,6 +109,47 @@ pub struct ConfigReply {
     pub validation_errors: Vec<GroupValidationError>,
 }
 
+/// `POST /api/v1/app/{slug}/liveconfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LiveConfigRequest {
+    /// The version whose config it is.
+    pub sequence: i64,
+    /// The groups with the values of the screen.
+    #[serde(deserialize_with = "null_as_default")]
+    pub config_groups: Vec<ConfigGroup>,
+}
+
+/// Answer of `liveconfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LiveConfigReply {
+    /// Whether the config could be resolved with these values.
+    pub success: bool,
+    /// The reason it could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The resolved groups.
+    #[serde(deserialize_with = "null_as_default")]
+    pub config_groups: Vec<ConfigGroup>,
+    /// Items whose value breaks its rule.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
+    pub validation_errors: Vec<GroupValidationError>,
+}
+
+/// `PUT /api/v1/app/{slug}/config`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UpdateConfigRequest {
+    /// The version whose config it is.
+    pub sequence: i64,
+    /// Ignored, as by the original: the version's state decides.
+    pub create_new_version: bool,
+    /// The groups with the values of the screen.
+    #[serde(deserialize_with = "null_as_default")]
+    pub config_groups: Vec<ConfigGroup>,
+}
+
 /// One group of a config screen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -159,6 +200,9 @@ pub struct ConfigItem {
     /// Passed through.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
+    /// Passed through.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
+    pub multi_value: Vec<String>,
     /// Not editable.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub readonly: bool,
@@ -189,6 +233,19 @@ pub struct ConfigItem {
     /// May be given several times.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub repeatable: bool,
+    /// The fewest values of a repeatable item; 1 when absent.
+    #[serde(rename = "minimumCount", skip_serializing_if = "Option::is_none")]
+    pub minimum_count: Option<i64>,
+    /// The number of values of a repeatable item, by group.
+    #[serde(
+        rename = "countByGroup",
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_as_default"
+    )]
+    pub count_by_group: BTreeMap<String, i64>,
+    /// The objects that a repeatable item repeats.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
+    pub templates: Vec<ConfigTemplate>,
     /// Values of a repeatable item, by group then key.
     #[serde(
         rename = "valuesByGroup",
@@ -199,6 +256,24 @@ pub struct ConfigItem {
     /// The item's rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<ConfigValidation>,
+}
+
+/// An object that a repeatable item repeats.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConfigTemplate {
+    /// The object's API version.
+    pub api_version: String,
+    /// The object's kind.
+    pub kind: String,
+    /// The object's name.
+    pub name: String,
+    /// The object's namespace.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// The list to repeat an entry of; the whole object when absent.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub yaml_path: String,
 }
 
 /// An option of a choice.

@@ -16,7 +16,7 @@ use crate::release::Preflights;
 use crate::store::StoreError;
 use crate::store::apps::AppRow;
 use crate::store::tasks::update_download;
-use crate::store::versions::{Page, VersionRow};
+use crate::store::versions::{PENDING_CONFIG, Page, VersionRow};
 use crate::versions::{self, CONFIG_CHANGE, Effects, Made, MakeError, Recipe, Release};
 
 /// The version values are put over.
@@ -30,10 +30,20 @@ pub(crate) enum On {
     Sequence(i64),
 }
 
+/// Which version gets given values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A new one.
+    New,
+    /// The version itself while it waits for its config, else a new one (`h/config.go:575-606`).
+    PendingItself,
+}
+
 /// What is to be done with given values.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
     pub on: On,
+    pub place: Place,
     pub given: ConfigValues,
     /// Hex SHA-256 of the document they came in.
     pub sha256: String,
@@ -136,9 +146,14 @@ async fn change_leased(
         return Ok(Ended::Made(reply(sequence)));
     }
     let base = base(&app, &rows, change.on)?;
+    let is_edit = change.place == Place::PendingItself && base.status == PENDING_CONFIG;
     let recipe = recipe(shared, app, base, &change).await?;
     let (app, channel_id) = (recipe.app.clone(), recipe.installation.channel_id.clone());
-    let made = versions::make(shared, recipe).await?;
+    let made = if is_edit {
+        versions::make_again(shared, recipe, base.sequence).await?
+    } else {
+        versions::make(shared, recipe).await?
+    };
     if !made.built.validation_errors.is_empty() {
         return Err(ChangeError::Invalid(made.built.validation_errors));
     }
@@ -158,7 +173,9 @@ async fn change_leased(
     let effects = Effects {
         license: None,
         channel_id: &channel_id,
-        deploy: change.deploy && refused.is_none(),
+        // A first version that was only waiting for its config is deployed by itself.
+        deploy: refused.is_none()
+            && (change.deploy || (is_edit && sequence == 0 && versions::is_ready(&made))),
         tasks: &[],
         reply: &answer,
         once,

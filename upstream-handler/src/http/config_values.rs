@@ -17,7 +17,7 @@ use super::once::{Once, Slot, digest};
 use super::reply::{Failure, Reply};
 use super::{apps, body};
 use crate::config;
-use crate::config::change::{self, Change, ChangeError, Ended, On, change};
+use crate::config::change::{self, Change, ChangeError, Ended, On, Place, change};
 use crate::context::{LeaseError, Shared};
 use crate::release::Preflights;
 
@@ -45,6 +45,7 @@ async fn set(shared: &Shared, slug: String, request: Request) -> Result<Response
         .ok_or_else(|| Failure::unknown_app("failed to get app from app slug", &slug))?;
     let (given, sha256) = decode(&asked.config_values)?;
     let wanted = Change {
+        place: Place::New,
         on: match (asked.current, asked.sequence) {
             (true, _) => On::Current,
             (false, -1) => On::Newest,
@@ -108,7 +109,7 @@ fn answer(sequence: i64) -> Reply {
 }
 
 /// The original says `failed to deploy` and keeps the cause to itself.
-fn not_deployed(sequence: i64, cause: &NotDeployable) -> Failure {
+pub(crate) fn not_deployed(sequence: i64, cause: &NotDeployable) -> Failure {
     let text = match cause {
         NotDeployable::StrictPreflight => {
             "Unable to deploy as preflight check's strict analyzer has failed".to_owned()

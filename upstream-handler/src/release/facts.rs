@@ -22,6 +22,12 @@ pub struct Facts {
     pub target_kots_version: String,
     /// Rendered status informers, `[ns/]kind/name`, empty ones left out.
     pub status_informers: Vec<String>,
+    /// Whether public images go through the vendor's proxy too.
+    pub proxy_public_images: bool,
+    /// The vendor's own image registry; empty for the default one.
+    pub replicated_registry_domain: String,
+    /// The vendor's own image proxy; empty for the default one.
+    pub proxy_registry_domain: String,
     /// Whether there is a Config.
     pub has_config: bool,
     /// Whether there is a Preflight.
@@ -79,6 +85,9 @@ impl Facts {
         self.allow_rollback = application.allow_rollback;
         self.min_kots_version = application.min_kots_version;
         self.target_kots_version = application.target_kots_version;
+        self.proxy_public_images = application.proxy_public_images;
+        self.replicated_registry_domain = application.replicated_registry_domain;
+        self.proxy_registry_domain = application.proxy_registry_domain;
         self.status_informers = application
             .status_informers
             .into_iter()

@@ -31,6 +31,9 @@ pub(crate) struct StoredFacts {
     pub min_kots_version: String,
     pub target_kots_version: String,
     pub status_informers: Vec<String>,
+    pub proxy_public_images: bool,
+    pub replicated_registry_domain: String,
+    pub proxy_registry_domain: String,
     pub has_config: bool,
     pub has_preflight: bool,
     pub has_strict_preflight: bool,
@@ -272,6 +275,46 @@ pub(crate) async fn insert_version(
     .await
     .map_err(failed("store a version"))?;
     Ok(())
+}
+
+/// Puts a version in the place of the one with its number, which must still wait for its config. Its
+/// archives must be in place.
+pub(crate) async fn replace_version(
+    tx: &mut Tx,
+    fence: &Fence,
+    new: &NewVersion,
+) -> Result<(), StoreError> {
+    check_fence(tx, fence).await?;
+    let json = |what: &'static str, result: Result<String, serde_json::Error>| {
+        result.map_err(|source| StoreError::Unreadable { what, source })
+    };
+    let done = sqlx::query(
+        "UPDATE version SET status = ?, tree_sha256 = ?, config_values_sha256 = ?, facts = ?,
+             yaml_errors = ?, preflight_skipped = ?, license = ?, config_screen = ?,
+             config_values = ?, generated = ?
+         WHERE app_id = ? AND sequence = ? AND status = ?",
+    )
+    .bind(new.status)
+    .bind(&new.tree_sha256)
+    .bind(&new.config_values_sha256)
+    .bind(json("facts", serde_json::to_string(&new.facts))?)
+    .bind(json("YAML errors", serde_json::to_string(&new.yaml_errors))?)
+    .bind(new.preflight_skipped)
+    .bind(&new.content.license)
+    .bind(&new.content.config_screen)
+    .bind(&new.content.config_values)
+    .bind(&new.content.generated)
+    .bind(&fence.app_id)
+    .bind(new.sequence)
+    .bind(PENDING_CONFIG)
+    .execute(&mut **tx)
+    .await
+    .map_err(failed("store a version"))?;
+    if done.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::LeaseLost { app_id: fence.app_id.clone() })
+    }
 }
 
 /// Queues a version for the target and makes it the application's current one.

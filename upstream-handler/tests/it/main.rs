@@ -17,3 +17,4 @@ mod memory;
 mod online;
 mod preflight;
 mod real;
+mod screens;

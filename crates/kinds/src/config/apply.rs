@@ -1,6 +1,6 @@
 //! Puts given answers over stored ones, by the rules of the config values API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -109,7 +109,7 @@ pub fn apply_values(
 /// The names that can be answered.
 struct Names<'a> {
     items: BTreeMap<&'a str, &'a ConfigItem>,
-    children: Vec<&'a str>,
+    children: BTreeSet<&'a str>,
 }
 
 impl<'a> Names<'a> {
@@ -120,7 +120,7 @@ impl<'a> Names<'a> {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.items.contains_key(name) || self.children.contains(&name)
+        self.items.contains_key(name) || self.children.contains(name)
     }
 
     fn repeats(&self, value: &ConfigValue) -> bool {
