@@ -19,6 +19,7 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use steps::Reporter;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use wire::health::{CONFIG_VALUES_BEFORE_UPDATE, IDEMPOTENCY_KEY};
 
 use crate::cli::duration::show;
 use crate::fault::{Verdict, classify};
@@ -76,7 +77,16 @@ impl Client {
 
     /// Whether the server said that it knows an idempotency key when it sees it again.
     pub fn keeps_keys(&self) -> bool {
-        self.server().features.iter().any(|it| it == "idempotency-key")
+        self.has(IDEMPOTENCY_KEY)
+    }
+
+    /// Whether the server said that it compares config values with a release before it makes a version of it.
+    pub fn compares_values(&self) -> bool {
+        self.has(CONFIG_VALUES_BEFORE_UPDATE)
+    }
+
+    fn has(&self, feature: &str) -> bool {
+        self.server().features.iter().any(|it| it == feature)
     }
 
     fn server(&self) -> Server {

@@ -3,6 +3,7 @@
 //! [`args`] is what was typed, [`plan`] what it means with every file read, `steps` what is done about it. What the
 //! server has is compared with the target by pure functions ([`target`], [`values`], [`verdict`]).
 
+pub mod answers;
 pub mod args;
 pub mod inputs;
 pub mod plan;

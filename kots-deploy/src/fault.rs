@@ -207,25 +207,31 @@ impl Refusal {
             self.causes.iter().filter(|it| !reason.contains(it.as_str())).cloned().collect();
         for group in &self.validation_errors {
             for item in &group.item_errors {
-                let rules: Vec<&str> =
-                    item.validation_errors.iter().map(|it| it.message.as_str()).collect();
-                let mut line = format!("config item `{}`", item.name);
-                if !group.name.is_empty() {
-                    let _ = write!(line, " of group `{}`", group.name);
-                }
-                let _ = write!(line, ": {}", rules.join("; "));
-                lines.push(line);
+                let rules = item.validation_errors.iter().map(|it| it.message.as_str());
+                lines.push(invalid_item(&item.name, &group.name, rules));
             }
         }
         // The original's reason already lists them; another server's may not.
         lines.extend(
-            self.required_items
-                .iter()
-                .filter(|it| !names(reason, it))
-                .map(|it| format!("config item `{it}` is required and has no value")),
+            self.required_items.iter().filter(|it| !names(reason, it)).map(|it| missing_item(it)),
         );
         lines
     }
+}
+
+/// Words an item whose value breaks rules.
+pub fn invalid_item<'a>(item: &str, group: &str, rules: impl Iterator<Item = &'a str>) -> String {
+    let mut line = format!("config item `{item}`");
+    if !group.is_empty() {
+        let _ = write!(line, " of group `{group}`");
+    }
+    let _ = write!(line, ": {}", rules.collect::<Vec<_>>().join("; "));
+    line
+}
+
+/// Words a required item without a value.
+pub fn missing_item(item: &str) -> String {
+    format!("config item `{item}` is required and has no value")
 }
 
 fn names(text: &str, item: &str) -> bool {

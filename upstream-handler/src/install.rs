@@ -89,6 +89,7 @@ impl Wish {
         Options {
             source,
             preflights: self.preflights,
+            next_values: None,
             values: self.values.as_ref().map(|(values, digest)| (values, digest.as_str())),
             deploy: true,
         }

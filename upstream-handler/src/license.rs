@@ -41,6 +41,9 @@ pub(crate) enum SyncError {
     /// Stored text is not what this program writes.
     #[error("the newest version cannot be read")]
     Stored(#[from] serde_json::Error),
+    /// An air-gapped installation was told to ask the vendor.
+    #[error("the application is air-gapped: its license cannot be fetched from the vendor")]
+    Airgapped,
     /// There is no version yet.
     #[error("the application has no version yet")]
     NoVersion,
@@ -55,7 +58,7 @@ pub(crate) enum SyncError {
     Store(#[from] StoreError),
 }
 
-/// Syncs the licence of `slug`'s application; an empty text asks the vendor.
+/// Syncs the licence of `slug`'s application; an empty text asks the vendor, unless the installation is air-gapped.
 ///
 /// `reply` makes the answer from whether a version was made and the licence.
 pub(crate) async fn sync(
@@ -88,6 +91,9 @@ async fn sync_leased(
     let keys = &shared.root_keys;
     let current = verify(&app.license, keys).map_err(SyncError::Current)?;
     let offered = if text.is_empty() {
+        if app.is_airgap {
+            return Err(SyncError::Airgapped);
+        }
         let text = vendor::client(shared, &current.license, &app)?
             .license(
                 current.license.license_sequence,
@@ -117,6 +123,7 @@ async fn sync_leased(
         license: offered.clone(),
         installation: serde_json::from_str(&content.installation)?,
         values,
+        next_values: None,
         generated: versions::generated(shared, &content),
         config_values_sha256: newest.config_values_sha256,
         release: Release::Kept(newest.release_sha256),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use airgap::write::{BundleWriter, WriteError};
 use kinds::application::Application;
-use kinds::config::{ConfigValues, Generated};
+use kinds::config::{ConfigValues, Generated, Given, apply_values};
 use kinds::installation::Installation;
 use kinds::license::VerifiedLicense;
 use kinds::release::{IncompatibleKots, Purpose, kots_version_gate};
@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use crate::archives::{ArchiveError, Archives};
 use crate::config;
+use crate::config::change::ChangeError;
 use crate::context::{Context, Shared};
 use crate::faults;
 use crate::http::once::Once;
@@ -71,6 +72,8 @@ pub(crate) struct Recipe {
     pub values: ConfigValues,
     /// What templates of the Config made up before.
     pub generated: Generated,
+    /// Values that are to be set next: a release that does not take them makes no version.
+    pub next_values: Option<ConfigValues>,
     /// Digest of the document the values came from; kept from version to version.
     pub config_values_sha256: Option<String>,
     pub release: Release,
@@ -107,6 +110,9 @@ pub(crate) enum MakeError {
     /// The release cannot be rendered.
     #[error("failed to render the release")]
     Build(#[source] ReleaseError),
+    /// The values that come with it, or next, do not fit it.
+    #[error(transparent)]
+    Values(Box<ChangeError>),
     /// The tree cannot be packed.
     #[error("failed to pack the version")]
     Pack(#[source] WriteError),
@@ -177,25 +183,25 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
         .map_err(MakeError::Extract)?;
     let wanted = release::kots_versions(&tree).map_err(MakeError::Build)?;
     check_kots(&wanted, recipe.source)?;
-    let built = release::build(
-        &tree,
-        &Input {
-            app_slug: &recipe.app.slug,
-            namespace: &recipe.app.namespace,
-            is_airgap: recipe.app.is_airgap,
-            sequence,
-            license: &recipe.license,
-            installation: &recipe.installation,
-            values: &recipe.values,
-            generated: &recipe.generated,
-            cipher: &shared.cipher,
-            preflights: recipe.preflights,
-            surroundings: &shared.surroundings,
-            now: jiff::Timestamp::now(),
-        },
-    )
-    .map_err(MakeError::Build)?;
+    let input = Input {
+        app_slug: &recipe.app.slug,
+        namespace: &recipe.app.namespace,
+        is_airgap: recipe.app.is_airgap,
+        sequence,
+        license: &recipe.license,
+        installation: &recipe.installation,
+        values: &recipe.values,
+        generated: &recipe.generated,
+        cipher: &shared.cipher,
+        preflights: recipe.preflights,
+        surroundings: &shared.surroundings,
+        now: jiff::Timestamp::now(),
+    };
+    let built = release::build(&tree, &input).map_err(MakeError::Build)?;
     let version = Version::open(&tree).map_err(MakeError::Build)?;
+    if let Some(next) = &recipe.next_values {
+        judge_next(&version, &built, next, &input)?;
+    }
     let release_sha256 = match recipe.release {
         Release::Kept(sha256) => sha256,
         Release::New(path, sha256) => {
@@ -236,6 +242,31 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
         },
     };
     Ok(Made { new, built, is_again: false })
+}
+
+/// Refuses values that could not be set once the version is there (`config/values` with all answers).
+fn judge_next(
+    version: &Version,
+    built: &Built,
+    next: &ConfigValues,
+    input: &Input<'_>,
+) -> Result<(), MakeError> {
+    let refused = |error: ChangeError| MakeError::Values(Box::new(error));
+    let Some(config) = &version.config else {
+        return Err(refused(ChangeError::NoConfig { slug: input.app_slug.to_owned() }));
+    };
+    let ciphers = std::slice::from_ref(input.cipher);
+    let applied = apply_values(config, &built.values, next, Given::All, ciphers)
+        .map_err(|error| refused(error.into()))?;
+    let (invalid, missing) = version
+        .judge(&Input {
+            sequence: input.sequence + 1,
+            values: &applied.values,
+            generated: &built.generated,
+            ..*input
+        })
+        .map_err(MakeError::Build)?;
+    ChangeError::check(invalid, missing).map_err(refused)
 }
 
 /// Refuses a release that asks for another kotsadm, before its templates fail for that reason.

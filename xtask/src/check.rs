@@ -57,15 +57,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Licences, bans and sources always; advisories where the advisory database can be fetched.
 fn audit() -> Result<()> {
-    if !sh::has("cargo-deny", "--version") {
-        sh::say(&format!("installing cargo-deny {CARGO_DENY}"));
-        sh::run(
-            Command::new("cargo")
-                .args(["install", "cargo-deny", "--locked", "--version", CARGO_DENY])
-                // Outside the workspace, so that its toolchain and flags do not apply.
-                .current_dir(std::env::temp_dir()),
-        )?;
-    }
+    sh::cargo_tool("cargo-deny", CARGO_DENY)?;
     sh::run(sh::cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]))?;
     let fetched =
         sh::cargo().args(["deny", "fetch", "db"]).output().context("could not start cargo-deny")?;

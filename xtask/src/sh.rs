@@ -52,6 +52,19 @@ pub(crate) fn has(program: &str, probe: &str) -> bool {
     Command::new(program).arg(probe).output().is_ok_and(|output| output.status.success())
 }
 
+/// Installs a cargo subcommand that is not there.
+pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<()> {
+    if has(name, "--version") {
+        return Ok(());
+    }
+    say(&format!("installing {name} {version}"));
+    // Outside the workspace, so that its toolchain and flags do not apply.
+    let folder = std::env::temp_dir();
+    run(Command::new("cargo")
+        .args(["install", name, "--locked", "--version", version])
+        .current_dir(folder))
+}
+
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")

@@ -4,6 +4,7 @@
 //! either; [`crate::Index`] does that.
 
 pub(crate) mod app;
+mod documents;
 mod error;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 };
 
 pub use app::AppReader;
+pub use documents::Document;
 pub use error::BundleError;
 use kinds::airgap::Airgap;
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,8 @@ pub struct BundleCheck {
     pub app_sha256: String,
     /// Regular files in `app.tar.gz`.
     pub app_files: u64,
+    /// The first few Config and Application documents in `app.tar.gz`, as the vendor wrote them.
+    pub documents: Vec<Document>,
     /// Bytes of the bundle file.
     pub size: u64,
     /// SHA-256 of the bundle file, in hex.
@@ -104,6 +108,7 @@ impl Bundle {
             app_size: found.app.size,
             app_sha256: found.app.sha256,
             app_files: found.app.files,
+            documents: found.app.documents,
             size: mark.size,
             sha256: sha256.hex(),
             limits: limits.bundle,

@@ -327,6 +327,7 @@ impl Index {
             app_size: app.size,
             app_sha256: app.sha256.clone(),
             app_files: app.files,
+            documents: app.documents.clone(),
             size: self.size,
             sha256: self.sha256.hex(),
             limits: self.limits.bundle,

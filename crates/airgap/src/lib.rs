@@ -23,7 +23,7 @@ mod sections;
 pub mod tar;
 pub mod write;
 
-pub use bundle::{AppReader, Bundle, BundleCheck, BundleError, Progress};
+pub use bundle::{AppReader, Bundle, BundleCheck, BundleError, Document, Progress};
 pub use digest::Digest;
 pub use gzip::{Gunzip, GzipError};
 pub use index::{Image, ImageFault, ImageKind, Index, IndexStore, Manifest, Section};

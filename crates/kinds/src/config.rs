@@ -8,6 +8,7 @@
 //! An answer given by an operator is text and nothing else: it is never evaluated as a template.
 
 mod apply;
+mod certain;
 mod dependencies;
 mod generated;
 mod repeat;
@@ -18,6 +19,7 @@ mod validate;
 mod values;
 
 pub use apply::{Applied, ApplyError, Given, apply_values};
+pub use certain::{CertainErrors, certain_errors};
 pub use dependencies::{CycleError, resolution_order};
 pub use generated::Generated;
 pub use repeat::{RepeatError, Repeated, RepeatedCopy, expand_repeats};

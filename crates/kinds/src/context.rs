@@ -26,6 +26,7 @@ use secrecy::SecretString;
 use crate::application::Application;
 use crate::license::License;
 
+pub(crate) use render::is_template;
 pub(crate) use tls::Pair;
 
 pub use render::{RenderError, Renderer, render_text};

@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The feature: a POST with an `Idempotency-Key` that was answered before has no second effect.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The feature: `upstream/update` takes the config values that are set next (field or part `configValues`) and makes
+/// no version of a release that does not take them.
+pub const CONFIG_VALUES_BEFORE_UPDATE: &str = "config-values-before-update";
+
 /// Whether the server can work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -16,7 +22,7 @@ pub struct Healthz {
     /// addition of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
-    /// Names of additions a client may use, `idempotency-key` among them. An addition of ours.
+    /// Names of additions a client may use: [`IDEMPOTENCY_KEY`], [`CONFIG_VALUES_BEFORE_UPDATE`]. An addition of ours.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
 }

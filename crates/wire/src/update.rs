@@ -4,6 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::null_as_default;
 
+/// `POST /api/v1/app/{slug}/upstream/update`, JSON form. The original sends and reads an empty object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UpstreamUpdateRequest {
+    /// Standard base64 of the `ConfigValues` document that is set next: a release that does not take it makes no
+    /// version. An addition of ours, sent to servers with the feature `config-values-before-update`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub config_values: String,
+}
+
 /// `POST /api/v1/app/{slug}/updatecheck`, JSON form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -10,12 +10,22 @@ use wire::config::{ConfigGroup, ConfigReply, ConfigValuesReply, ConfigValuesRequ
 use wire::deploy::DeployRequest;
 use wire::health::Healthz;
 use wire::license::{LicenseReply, LicenseRequest, NewLicenseReply};
+use wire::update::UpstreamUpdateRequest;
 
 use super::call::{Call, CallError, Payload};
 use super::path::{query, segment};
 use super::upload::Upload;
 use super::{Answer, Client};
 use crate::fault::{Again, Due, Refusal};
+
+/// What an update brings along.
+#[derive(Debug, Clone, Copy)]
+pub enum UpdateBody<'a> {
+    /// The server fetches the release from the vendor.
+    Online(&'a UpstreamUpdateRequest),
+    /// The release of a bundle.
+    Bundle(&'a Upload),
+}
 
 impl Client {
     fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, CallError> {
@@ -186,7 +196,7 @@ impl Client {
         &self,
         slug: &str,
         pairs: &[(&str, &str)],
-        upload: Option<&Upload>,
+        body: UpdateBody<'_>,
         key: &str,
         reporter: &Reporter,
     ) -> Result<(), CallError> {
@@ -194,9 +204,9 @@ impl Client {
         let path = format!("/api/v1/app/{}/upstream/update?{}", segment(slug), query(pairs));
         let mut call = Call::change(Method::POST, path, self.keyed());
         call.key = Some(key.to_owned());
-        call.payload = match upload {
-            Some(upload) => Payload::Upload(upload),
-            None => Payload::Json("{}".into()),
+        let call = match body {
+            UpdateBody::Online(request) => call.json(request),
+            UpdateBody::Bundle(upload) => Call { payload: Payload::Upload(upload), ..call },
         };
         self.call(&call, reporter).await.map(drop)
     }

@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::answers::AnswersError;
 use super::args::StatError;
 use super::values::Values;
 
@@ -38,6 +39,9 @@ pub enum InputError {
         #[source]
         source: KindError,
     },
+    /// The config values are not what the release in the bundle asks for.
+    #[error(transparent)]
+    Answers(#[from] AnswersError),
     /// The licence file cannot be read.
     #[error("failed to read license file")]
     LicenseFile(#[source] FileError),
@@ -181,6 +185,7 @@ impl InputError {
             Self::Values { .. } => Some(
                 "it must be `apiVersion: kots.io/v1beta1`, `kind: ConfigValues` with text values under `spec.values`; `kots get config` prints one",
             ),
+            Self::Answers(_) => Some("correct the items in the --config-values file"),
             Self::LicenseFile(_) => Some("pass the path of the license the vendor gave you"),
             Self::RootKeyFile(_) | Self::RootKey { .. } => {
                 Some("pass the path of a PEM file with an RSA public key to --license-root-key")

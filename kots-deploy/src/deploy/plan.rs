@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use steps::RunKey;
 use thiserror::Error;
 
+use super::answers;
 use super::args::{DeployArgs, ImageArgs};
 use super::inputs::{self, InputError};
 use super::target::Target;
@@ -108,7 +109,7 @@ pub fn resolve(
     if args.skip_preflights {
         query.push(("skipPreflights", "true".to_owned()));
     }
-    let plan = |target, airgap, no_images| DeployPlan {
+    let plan = |values, target, airgap, no_images| DeployPlan {
         slug: args.slug.clone(),
         target,
         airgap,
@@ -124,12 +125,14 @@ pub fn resolve(
             cursor: args.channel_sequence.to_string(),
             ..Target::default()
         };
-        return Ok(plan(target, None, ONLINE_IMAGES.to_owned()));
+        return Ok(plan(values, target, None, ONLINE_IMAGES.to_owned()));
     };
     let keys = inputs::root_keys(&args.license_root_keys)?;
     let license = inputs::license(license_path, &keys, &args.slug, now)?;
     let check = inputs::bundle(bundle, &license, license_path, &args.slug, on_progress)?;
     fits_flags(args, &check)?;
+    answers::check(&args.config_values, &values, &check, &license, &args.slug, now)
+        .map_err(InputError::from)?;
     let no_images = no_images(bundle, &check, &args.images)?;
     let target = Target {
         channel_id: check.airgap.channel_id.clone(),
@@ -139,7 +142,7 @@ pub fn resolve(
         archive_sha256: Some(check.app_sha256.clone()),
     };
     let input = AirgapInput { path: bundle.clone(), check, license };
-    Ok(plan(target, Some(input), no_images))
+    Ok(plan(values, target, Some(input), no_images))
 }
 
 /// A bundle says itself which release it is; flags that say otherwise are a mistake somewhere.

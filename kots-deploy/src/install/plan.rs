@@ -8,7 +8,8 @@ use kinds::license::VerifiedLicense;
 use steps::RunKey;
 
 use super::args::InstallArgs;
-use crate::deploy::inputs;
+use crate::deploy::answers;
+use crate::deploy::inputs::{self, InputError};
 use crate::deploy::plan::{AirgapInput, DeployPlan, ONLINE_IMAGES, PlanError, no_images};
 use crate::deploy::target::Target;
 use crate::deploy::values::Values;
@@ -48,6 +49,10 @@ pub fn resolve(
     let mut images = ONLINE_IMAGES.to_owned();
     if let Some(path) = &args.airgap_bundle {
         let check = inputs::bundle(path, &license, &args.license, &args.slug, on_progress)?;
+        if let (Some(path), Some(values)) = (&args.config_values, &values) {
+            answers::check(path, values, &check, &license, &args.slug, now)
+                .map_err(InputError::from)?;
+        }
         images = no_images(path, &check, &args.images)?;
         target = Target {
             channel_id: check.airgap.channel_id.clone(),

@@ -19,15 +19,24 @@ pub fn text(error: &ErrorReport, chain: Chain) -> String {
         Chain::First => 1.min(error.why.len()),
     };
     let (causes, details) = error.why.split_at(n_chain);
-    for cause in causes {
-        text.push_str(": ");
-        text.push_str(cause);
-    }
-    for cause in details {
-        for line in cause.lines() {
+    let indent = |text: &mut String, lines: &str| {
+        for line in lines.lines() {
             text.push_str("\n  ");
             text.push_str(line);
         }
+    };
+    for cause in causes {
+        // Several of the same rank have a line each.
+        if cause.contains('\n') {
+            text.push(':');
+            indent(&mut text, cause);
+        } else {
+            text.push_str(": ");
+            text.push_str(cause);
+        }
+    }
+    for detail in details {
+        indent(&mut text, detail);
     }
     text.push('\n');
     if !error.next.is_empty() {

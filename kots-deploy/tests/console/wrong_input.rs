@@ -2,7 +2,7 @@
 
 use sample::license::Builder;
 
-use crate::harness::{AIRGAPPED, Console, ONLINE, Ran, bundle};
+use crate::harness::{AIRGAPPED, Console, INSTALL, ONLINE, Ran, bundle};
 use crate::proxy::Proxy;
 
 /// A refusal: exit 1, nothing sent that changes anything, nothing on stdout but the first bullets.
@@ -152,25 +152,13 @@ fn files_that_are_not_what_they_should_be() {
 #[test]
 fn values_that_the_release_does_not_take() {
     let console = Console::with_first_version();
-    let values = |old: &str, new: &str| {
-        let text = sample::config_values().replace(old, new);
-        std::fs::write(console.path("config-values.yaml"), text).unwrap();
-        let ran = console.kots(&ONLINE);
-        ran.assert(1);
-        show(&console, &ran, "")
-    };
-    let all = [
-        values("value: app.example.com", "value: NOT A NAME"),
-        values("    hostname:\n      value: app.example.com\n", ""),
-    ];
-    insta::assert_snapshot!(all.join("\n\n"), @r"
+    let all = [with_values(&console, &ONLINE, NO_NAME), with_values(&console, &ONLINE, NO_HOST)];
+    insta::assert_snapshot!(all.join("\n\n"), @"
       • Starting deployment process for sample-app...
       • Syncing license...
       • License already up to date
       • Processing upstream update...
-      • Upstream update processed successfully
-      • Setting configuration and deploying...
-    Error: failed to set config and deploy: failed to validate config values
+    Error: failed to process upstream update: upstream update failed: failed to validate config values
       config item `hostname` of group `access`: must be a DNS name such as app.example.com
     hint: correct the items in the --config-values file
     -> 1
@@ -178,11 +166,109 @@ fn values_that_the_release_does_not_take() {
       • Starting deployment process for sample-app...
       • Syncing license...
       • License already up to date
-      • Fetch the release: skipped, sequence 1 already carries 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2)
-      • Setting configuration and deploying...
-    Error: failed to set config and deploy: The following fields are required: Host name
+      • Processing upstream update...
+    Error: failed to process upstream update: upstream update failed: The following fields are required: Host name
       config item `hostname` is required and has no value
     hint: give every item it names a value in the --config-values file
+    -> 1
+    ");
+}
+
+/// Replacements in the sample's values: a rule that is broken, a required item that is gone.
+const NO_NAME: (&str, &str) = ("value: app.example.com", "value: NOT A NAME");
+const NO_HOST: (&str, &str) = ("    hostname:\n      value: app.example.com\n", "");
+
+fn with_values(console: &Console, args: &[&str], (old, new): (&str, &str)) -> String {
+    let text = sample::config_values().replace(old, new);
+    std::fs::write(console.path("config-values.yaml"), text).unwrap();
+    refused(console, args)
+}
+
+#[test]
+fn values_that_the_release_in_the_bundle_does_not_take() {
+    let console = Console::with_first_version_airgapped();
+    let both = (
+        "    hostname:\n      value: app.example.com\n    admin_email:\n      value: operator@example.com\n",
+        "    hostname:\n      value: NOT A NAME\n    worker_enabled: {value: perhaps}\n",
+    );
+    let all = [
+        with_values(&console, &AIRGAPPED, NO_NAME),
+        with_values(&console, &AIRGAPPED, NO_HOST),
+        with_values(&console, &AIRGAPPED, (both.0, "    hostname:\n      value: NOT A NAME\n")),
+        with_values(&console, &AIRGAPPED, ("value: \"1\"", "value: perhaps")),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"), @"
+    Error: config values file config-values.yaml does not fit 1.1.0: config item `hostname` of group `access`: must be a DNS name such as app.example.com
+    hint: correct the items in the --config-values file
+    -> 1
+
+    Error: config values file config-values.yaml does not fit 1.1.0: config item `hostname` is required and has no value
+    hint: correct the items in the --config-values file
+    -> 1
+
+    Error: config values file config-values.yaml does not fit 1.1.0:
+      config item `hostname` of group `access`: must be a DNS name such as app.example.com
+      config item `admin_email` is required and has no value
+    hint: correct the items in the --config-values file
+    -> 1
+
+    Error: config values file config-values.yaml does not fit 1.1.0: the value of the config item `worker_enabled` is `perhaps`, `0`, `1`, `true` and `false` are allowed
+    hint: correct the items in the --config-values file
+    -> 1
+    ");
+}
+
+/// What only the cluster tells is judged by the server, and still before there is a version.
+#[test]
+fn values_that_only_the_server_can_judge() {
+    let console = Console::with_first_version_airgapped();
+    let mut spec = bundle("1.1.0");
+    for file in &mut spec.files {
+        if file.path.ends_with("kots-config.yaml") {
+            let text = String::from_utf8(std::mem::take(&mut file.bytes)).unwrap();
+            let item = "        - {name: zone, type: text, required: true, when: '{{repl eq Namespace \"default\" }}'}\n";
+            let at = "        - name: admin_email\n";
+            assert!(text.contains(at));
+            file.bytes = text.replace(at, &format!("{item}{at}")).into_bytes();
+        }
+    }
+    spec.write(&console.path("1.1.0.airgap")).unwrap();
+    insta::assert_snapshot!(refused(&console, &AIRGAPPED), @"
+      • Starting deployment process for sample-app...
+      • Syncing license...
+      • License already up to date
+      • Push images: skipped, the bundle holds no images
+      • Processing upstream update...
+    Error: failed to process upstream update: upstream update failed: The following fields are required: zone
+    hint: give every item it names a value in the --config-values file
+    -> 1
+    ");
+}
+
+#[test]
+fn installations_with_values_that_do_not_fit() {
+    let console = Console::start();
+    console.write_bundles();
+    let refused = |args: &[&str]| {
+        let ran = console.kots(args);
+        ran.assert(1);
+        assert_eq!(console.get("/api/v1/apps")["apps"], serde_json::json!([]));
+        show(&console, &ran, "")
+    };
+    let text = sample::config_values().replace(NO_NAME.0, NO_NAME.1);
+    std::fs::write(console.path("config-values.yaml"), text).unwrap();
+    let airgapped = [&INSTALL[..], &["--airgap-bundle", "1.0.0.airgap"]].concat();
+    let all = [refused(&airgapped), refused(&INSTALL)];
+    insta::assert_snapshot!(all.join("\n\n"), @"
+    Error: config values file config-values.yaml does not fit 1.0.0: config item `hostname` of group `access`: must be a DNS name such as app.example.com
+    hint: correct the items in the --config-values file
+    -> 1
+
+      • Installing sample-app...
+      • Sending the license; kotsadm fetches the release...
+    Error: failed to install: failed to validate config values
+      config item `hostname` of group `access`: must be a DNS name such as app.example.com
+    hint: correct the items in the --config-values file
     -> 1
     ");
 }

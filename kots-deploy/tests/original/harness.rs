@@ -63,6 +63,21 @@ pub(crate) fn installed(slug: &str) -> App {
     }
 }
 
+/// The Config of the bundle, with the items of [`schema`]; `RULE` is where the port's rule would be: without it only
+/// the server knows.
+pub(crate) const CONFIG: &str = "apiVersion: kots.io/v1beta1
+kind: Config
+spec:
+  groups:
+    - name: settings
+      items:
+        - {name: hostname, type: text, required: true}
+        - {name: port, type: text, default: \"8080\"RULE}
+        - {name: tls, type: bool, default: \"0\"}
+        - {name: db_password, type: password}
+        - {name: notice, type: label}
+";
+
 /// A `ConfigValues` document.
 pub(crate) fn values(hostname: &str, port: &str) -> String {
     format!(
@@ -98,11 +113,18 @@ impl Site {
         app.is_airgap = true;
         "Airgap Install".clone_into(&mut app.versions[0].source);
         let site = Self::of(State::of(AUTH, app), APP_SLUG);
-        let spec = BundleSpec::sample("1.1.0").expect("the sample has this release").large(bytes);
-        spec.write(&site.path("app.airgap")).expect("the bundle is written");
+        site.write_bundle(&CONFIG.replace("RULE", ""), bytes);
         site.write("license.yaml", &Builder::new().yaml());
         let (bundle, license) = (site.text("app.airgap"), site.text("license.yaml"));
         site.with_target(&["--airgap-bundle", &bundle, "--license", &license])
+    }
+
+    /// Writes the bundle of 1.1.0 with a Config and with `bytes` more in its release.
+    pub(crate) fn write_bundle(&self, config: &str, bytes: u64) {
+        let mut spec = BundleSpec::sample("1.1.0").expect("the sample has this release");
+        let file = spec.files.iter_mut().find(|it| it.path.ends_with("kots-config.yaml"));
+        file.expect("the sample has a Config").bytes = config.as_bytes().to_vec();
+        spec.large(bytes).write(&self.path("app.airgap")).expect("the bundle is written");
     }
 
     fn of(state: State, slug: &str) -> Self {

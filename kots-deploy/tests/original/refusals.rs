@@ -1,6 +1,6 @@
 //! A stated reason fails at once and is printed whole, whatever its form; nothing is sent a second time.
 
-use crate::harness::{Run, Site, values};
+use crate::harness::{CONFIG, Run, Site, values};
 use crate::server::{Rule, answer};
 
 const JSON: &str = "application/json";
@@ -106,6 +106,21 @@ fn a_missing_required_item_is_named() {
     site.write("values.yaml", &text.replace("    hostname:\n      value: app.example.com\n", ""));
     site.deploy().run().expect(1).complains("hostname");
     assert_eq!(site.server.versions().len(), 2);
+}
+
+/// The original would find out when it has made a version of the bundle.
+#[test]
+fn values_are_compared_with_the_bundle_before_anything_is_sent() {
+    let site = Site::airgap();
+    let rule = ", validation: {regex: {pattern: '^[0-9]+$', message: must be a port number}}";
+    site.write_bundle(&CONFIG.replace("RULE", rule), 0);
+    site.write("values.yaml", &values("''", "https"));
+    let run = site.deploy().run();
+    run.expect(1)
+        .complains("config item `port` of group `settings`: must be a port number")
+        .complains("config item `hostname` is required and has no value");
+    assert_eq!(site.server.changes(), [""; 0]);
+    assert_eq!(site.server.versions().len(), 1);
 }
 
 #[test]

@@ -99,6 +99,16 @@ pub(crate) enum ChangeError {
     Store(#[from] StoreError),
 }
 
+impl ChangeError {
+    /// Refuses values that break rules or leave required items without one.
+    pub(crate) fn check(invalid: Vec<GroupErrors>, missing: Vec<MissingItem>) -> Result<(), Self> {
+        if !invalid.is_empty() {
+            return Err(Self::Invalid(invalid));
+        }
+        if missing.is_empty() { Ok(()) } else { Err(Self::Missing(missing)) }
+    }
+}
+
 /// The digest by which a document of values is known.
 pub(crate) fn digest(document: &[u8]) -> String {
     hex::encode(Sha256::digest(document))
@@ -149,17 +159,16 @@ async fn change_leased(
     let is_edit = change.place == Place::PendingItself && base.status == PENDING_CONFIG;
     let recipe = recipe(shared, app, base, &change).await?;
     let (app, channel_id) = (recipe.app.clone(), recipe.installation.channel_id.clone());
-    let made = if is_edit {
+    let mut made = if is_edit {
         versions::make_again(shared, recipe, base.sequence).await?
     } else {
         versions::make(shared, recipe).await?
     };
-    if !made.built.validation_errors.is_empty() {
-        return Err(ChangeError::Invalid(made.built.validation_errors));
-    }
-    if !made.built.required_items.is_empty() {
-        return Err(ChangeError::Missing(made.built.required_items));
-    }
+    let built = &mut made.built;
+    ChangeError::check(
+        std::mem::take(&mut built.validation_errors),
+        std::mem::take(&mut built.required_items),
+    )?;
     let refusal = if change.deploy { gate(shared, &app, &rows, &made).err() } else { None };
     let sequence = made.new.sequence;
     let refused = refusal.as_ref().map(|refusal| refuse(sequence, refusal));
@@ -241,6 +250,7 @@ async fn recipe(
         source: CONFIG_CHANGE,
         installation: serde_json::from_str(&content.installation)?,
         values: applied.values,
+        next_values: None,
         generated: versions::generated(shared, &content),
         config_values_sha256: Some(change.sha256.clone()),
         release: Release::Kept(base.release_sha256.clone()),

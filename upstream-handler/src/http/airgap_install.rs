@@ -9,15 +9,15 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use kinds::config::ConfigValues;
 use serde_json::json;
 
-use super::new_license;
 use super::once::{Once, Slot, digest};
 use super::reply::{Failure, Reply};
 use super::upload::{self, Received, Receiver, Take};
-use super::upstream_update::{AIRGAP_YAML, APP_ARCHIVE, airgap_of, bundle, lenient_bool};
-use crate::config::change;
+use super::upstream_update::{
+    AIRGAP_YAML, APP_ARCHIVE, CONFIG_VALUES, airgap_of, bundle, lenient_bool,
+};
+use super::{config_values, new_license};
 use crate::context::Shared;
 use crate::install::{self, InstallError, Wish};
 use crate::release::Preflights;
@@ -27,7 +27,6 @@ use crate::update::{Outcome, admit};
 
 const APP_SLUG: &str = "appSlug";
 const ARCHIVE: &str = "appArchive";
-const CONFIG_VALUES: &str = "configValues";
 const SKIP_PREFLIGHTS: &str = "skipPreflights";
 
 const PARTS: &[(&str, Take)] = &[
@@ -118,12 +117,7 @@ async fn pending(shared: &Shared, received: &Received) -> Result<AppRow, Failure
 async fn ready(shared: &Shared, received: Received) -> Result<(AppRow, Wish, Received), Failure> {
     let app = pending(shared, &received).await?;
     let values = match received.text(CONFIG_VALUES)? {
-        Some(text) if !text.is_empty() => {
-            let values = ConfigValues::parse(text).map_err(|error| {
-                Failure::at(StatusCode::BAD_REQUEST, "failed to decode config values", &error)
-            })?;
-            Some((values, change::digest(text.as_bytes())))
-        }
+        Some(text) if !text.is_empty() => Some(config_values::read(text)?),
         _ => None,
     };
     let skip = received.text(SKIP_PREFLIGHTS)?.is_some_and(lenient_bool);

@@ -50,7 +50,7 @@ async fn save(shared: &Shared, slug: String, request: Request) -> Result<Respons
                     Err(Failure::bad_request("invalid config values")
                         .with("validationErrors", &config::group_errors(&errors)))
                 }
-                Err(error) => Err(refuse(error)),
+                Err(error) => Err(refuse(&error)),
             }
         }
     };
@@ -74,7 +74,7 @@ async fn wanted(
             let config: Config = serde_json::from_str(text).map_err(unreadable)?;
             of_screen(&asked.config_groups, &config, &stored)
         }
-        None => return Err(refuse(ChangeError::NoConfig { slug: app.slug.clone() })),
+        None => return Err(refuse(&ChangeError::NoConfig { slug: app.slug.clone() })),
     };
     Ok(Change {
         on: On::Sequence(sequence),

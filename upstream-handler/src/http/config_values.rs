@@ -20,6 +20,7 @@ use crate::config;
 use crate::config::change::{self, Change, ChangeError, Ended, On, Place, change};
 use crate::context::{LeaseError, Shared};
 use crate::release::Preflights;
+use crate::versions::MakeError;
 
 pub(crate) async fn post(
     State(shared): State<Shared>,
@@ -63,7 +64,7 @@ async fn set(shared: &Shared, slug: String, request: Request) -> Result<Response
             match change(&shared, &app, wanted, &once, answer, not_deployed).await {
                 Ok(Ended::Made(reply)) => Ok(reply),
                 Ok(Ended::NotDeployed(failure)) => Err(failure),
-                Err(error) => Err(refuse(error)),
+                Err(error) => Err(refuse(&error)),
             }
         }
     };
@@ -78,11 +79,17 @@ pub(crate) fn decode(text: &str) -> Result<(ConfigValues, String), Failure> {
         .map_err(|error| Failure::at(StatusCode::BAD_REQUEST, undecodable, &error))?;
     let text = std::str::from_utf8(&document)
         .map_err(|error| Failure::at(StatusCode::BAD_REQUEST, undecodable, &error))?;
+    read(text)
+}
+
+/// Reads a ConfigValues document; returns the digest it is known by, too.
+pub(crate) fn read(text: &str) -> Result<(ConfigValues, String), Failure> {
+    let undecodable = "failed to decode config values";
     let values = ConfigValues::parse(text).map_err(|error| match &error {
         KindError::Yaml { .. } => Failure::at(StatusCode::BAD_REQUEST, undecodable, &error),
         KindError::WrongKind { .. } => foreign(text, &error),
     })?;
-    Ok((values, change::digest(&document)))
+    Ok((values, change::digest(text.as_bytes())))
 }
 
 /// Another kind than ConfigValues is told by the original's words; anything else by the reader's.
@@ -126,27 +133,28 @@ pub(crate) fn not_deployed(sequence: i64, cause: &NotDeployable) -> Failure {
 }
 
 /// The answer for values of which no version was made.
-pub(crate) fn refuse(error: ChangeError) -> Failure {
+pub(crate) fn refuse(error: &ChangeError) -> Failure {
     match error {
         ChangeError::Invalid(errors) => Failure::bad_request("failed to validate config values")
-            .with("validationErrors", &config::group_errors(&errors)),
+            .with("validationErrors", &config::group_errors(errors)),
         ChangeError::Missing(items) => {
             let names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
-            Failure::bad_request(kinds::config::required_message(&items))
+            Failure::bad_request(kinds::config::required_message(items))
                 .with("requiredItems", &names)
         }
         ChangeError::NothingDeployed { .. } => Failure::bad_request(error.to_string()),
         ChangeError::NoConfig { .. } | ChangeError::NoVersion { .. } => {
             Failure::refused(error.to_string())
         }
-        ChangeError::Apply(_) => Failure::because("failed to create new config", &error),
+        ChangeError::Make(MakeError::Values(error)) => refuse(error),
+        ChangeError::Apply(_) => Failure::because("failed to create new config", error),
         ChangeError::Lease(LeaseError::Busy { .. }) => {
             Failure::new(StatusCode::CONFLICT, error.to_string()).retry_after(5)
         }
-        ChangeError::Make(_) => Failure::because("failed to render templates", &error),
+        ChangeError::Make(_) => Failure::because("failed to render templates", error),
         ChangeError::License(_)
         | ChangeError::Lease(_)
         | ChangeError::Stored(_)
-        | ChangeError::Store(_) => Failure::because("failed to update config", &error),
+        | ChangeError::Store(_) => Failure::because("failed to update config", error),
     }
 }

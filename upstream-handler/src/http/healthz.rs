@@ -4,13 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use wire::health::{DatabaseStatus, HealthStatus, Healthz, StorageStatus};
+use wire::health::{
+    CONFIG_VALUES_BEFORE_UPDATE, DatabaseStatus, HealthStatus, Healthz, IDEMPOTENCY_KEY,
+    StorageStatus,
+};
 
 use crate::context::Shared;
 use crate::store::StoreError;
 
 /// Additions a client may use.
-const FEATURES: &[&str] = &["idempotency-key"];
+const FEATURES: &[&str] = &[IDEMPOTENCY_KEY, CONFIG_VALUES_BEFORE_UPDATE];
 
 pub(crate) async fn get(State(shared): State<Shared>) -> Response {
     let archives = shared.archives.clone();

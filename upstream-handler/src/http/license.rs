@@ -65,6 +65,8 @@ fn refuse(error: SyncError) -> Failure {
         SyncError::Lease(LeaseError::Busy { .. }) => {
             Failure::at(StatusCode::CONFLICT, "failed to sync license", &error).retry_after(5)
         }
+        SyncError::Airgapped => Failure::because("failed to sync license", &error)
+            .hint("give the license: `kots deploy` with --airgap-bundle and --license"),
         error => Failure::because("failed to sync license", &error),
     }
 }

@@ -13,7 +13,7 @@ use sha2::Digest as _;
 use wire::license::NewLicenseReply;
 
 use super::body;
-use super::config_values::decode;
+use super::config_values::{self, decode};
 use super::once::{Once, Slot, digest};
 use super::reply::{Failure, Reply, chain};
 use super::upstream_update;
@@ -22,6 +22,8 @@ use crate::install::{InstallError, Wish, accept, online, prepare};
 use crate::release::Preflights;
 use crate::store::apps::{AppRow, INSTALLED};
 use crate::store::versions::StoredFacts;
+use crate::update::UpdateError;
+use crate::versions::MakeError;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -147,6 +149,9 @@ fn base(app: &AppRow) -> NewLicenseReply {
 pub(crate) fn refuse(shared: &Shared, error: &InstallError) -> Failure {
     let status = match error {
         InstallError::Update(error) => {
+            if let UpdateError::Make(MakeError::Values(error)) = error {
+                return config_values::refuse(error);
+            }
             let text = "failed to install the application";
             if error.is_reason() {
                 return Failure::refused(chain(error).join(": "));

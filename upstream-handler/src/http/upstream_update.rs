@@ -9,30 +9,36 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kinds::airgap::Airgap;
+use kinds::config::ConfigValues;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use wire::SuccessReply;
+use wire::update::UpstreamUpdateRequest;
 
 use super::once::{Once, Slot, digest};
 use super::reply::{Failure, Reply};
 use super::upload::{self, Received, Receiver, Take};
-use super::{apps, body};
+use super::{apps, body, config_values};
 use crate::context::{LeaseError, Shared};
 use crate::release::Preflights;
 use crate::store::apps::AppRow;
 use crate::update::{
     Bundle, Options, Outcome, UpdateError, Wanted, admit, from_bundle, from_vendor,
 };
-use crate::versions::{AIRGAP_UPDATE, UPSTREAM_UPDATE};
+use crate::versions::{AIRGAP_UPDATE, MakeError, UPSTREAM_UPDATE};
 
 /// The part with the bundle's metadata.
 pub(crate) const AIRGAP_YAML: &str = airgap::AIRGAP_YAML;
 /// The part with the release.
 pub(crate) const APP_ARCHIVE: &str = airgap::APP_ARCHIVE;
 
+/// The part with the values that are set next, before the release. An addition of ours.
+pub(crate) const CONFIG_VALUES: &str = "configValues";
+
 /// What an update may consist of.
-const PARTS: &[(&str, Take)] = &[(AIRGAP_YAML, Take::Text), (APP_ARCHIVE, Take::File)];
+const PARTS: &[(&str, Take)] =
+    &[(AIRGAP_YAML, Take::Text), (CONFIG_VALUES, Take::Text), (APP_ARCHIVE, Take::File)];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -104,12 +110,18 @@ async fn fetch(
                 .cause(format!("`{}` is not a whole number", asked.channel_sequence))
         })?,
     };
+    let next = next_values(&bytes)?;
     let preflights = asked.preflights();
     let act = |once: Arc<Once>| {
         let shared = Arc::clone(shared);
         async move {
-            let options =
-                Options { source: UPSTREAM_UPDATE, preflights, values: None, deploy: false };
+            let options = Options {
+                source: UPSTREAM_UPDATE,
+                preflights,
+                next_values: next.as_ref(),
+                values: None,
+                deploy: false,
+            };
             from_vendor(&shared, &app, &wanted, options, &once, |outcome, _| {
                 let reply = SuccessReply { success: true, error: None };
                 with_sequence(Reply::ok(&reply), outcome)
@@ -119,6 +131,19 @@ async fn fetch(
         }
     };
     Ok(slot.run(shared, digest, act).await)
+}
+
+/// The values that are set next. The original sends an empty object and reads no body at all.
+fn next_values(body: &[u8]) -> Result<Option<ConfigValues>, Failure> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let asked: UpstreamUpdateRequest =
+        body::json(body, StatusCode::BAD_REQUEST, "failed to decode request body")?;
+    if asked.config_values.is_empty() {
+        return Ok(None);
+    }
+    config_values::decode(&asked.config_values).map(|(values, _)| Some(values))
 }
 
 /// Takes a bundle's parts, `success` being the body of a good answer.
@@ -147,16 +172,24 @@ pub(crate) async fn take(
         Ok(whole) => whole,
         Err(failure) => return receiver.refuse(failure),
     };
-    let (bundle, digest) = match bundle(whole, digest) {
-        Ok(bundle) => bundle,
+    let next = whole.text(CONFIG_VALUES).and_then(|text| {
+        text.map(|text| config_values::read(text).map(|(values, _)| values)).transpose()
+    });
+    let (next, (bundle, digest)) = match next.and_then(|next| Ok((next, bundle(whole, digest)?))) {
+        Ok(ready) => ready,
         Err(failure) => return receiver.refuse(failure),
     };
     let (success, preflights) = (success.clone(), asked.preflights());
     let act = |once: Arc<Once>| {
         let shared = Arc::clone(shared);
         async move {
-            let options =
-                Options { source: AIRGAP_UPDATE, preflights, values: None, deploy: false };
+            let options = Options {
+                source: AIRGAP_UPDATE,
+                preflights,
+                next_values: next.as_ref(),
+                values: None,
+                deploy: false,
+            };
             from_bundle(&shared, &app, bundle, options, &once, |outcome, _| {
                 with_sequence(Reply { status: StatusCode::OK, body: success.clone() }, outcome)
             })
@@ -227,6 +260,7 @@ fn with_sequence(mut reply: Reply, outcome: Outcome) -> Reply {
 /// original's `text` and the causes.
 pub(crate) fn refuse(text: &str, error: UpdateError) -> Failure {
     match error {
+        UpdateError::Make(MakeError::Values(error)) => config_values::refuse(&error),
         UpdateError::Lease(LeaseError::Busy { .. }) => {
             Failure::new(StatusCode::CONFLICT, error.to_string()).retry_after(5)
         }

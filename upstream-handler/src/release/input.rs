@@ -9,7 +9,7 @@ use kinds::license::VerifiedLicense;
 use crate::env;
 
 /// Everything beside the vendor's files that a version is made from.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// The application's name in URLs.
     pub app_slug: &'a str,

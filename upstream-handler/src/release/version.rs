@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kinds::config::{Config, ConfigValues, Resolution};
+use kinds::config::{Config, ConfigValues, GroupErrors, MissingItem, Resolution};
 use kinds::gvk::KindError;
 use kinds::installation::Installation;
 
@@ -76,6 +76,20 @@ impl Version {
         let vendor = read_vendor(dir)?;
         let config = vendor.config.as_ref().map(|it| it.config.clone());
         Ok(Self { values, installation, license, config, vendor })
+    }
+
+    /// What is wrong with `input.values`, without writing: items that break their rules, and required ones without a
+    /// value.
+    ///
+    /// # Errors
+    ///
+    /// A template of the Config fails.
+    pub fn judge(
+        &self,
+        input: &Input<'_>,
+    ) -> Result<(Vec<GroupErrors>, Vec<MissingItem>), ReleaseError> {
+        let screen = Screen::resolve(&self.vendor, input, rand::random())?;
+        Ok((screen.validation_errors, screen.required_items))
     }
 
     /// Resolves the config screen for `input.values` (not the stored ones), without writing.

@@ -8,6 +8,7 @@ use upstream::{PendingQuery, ReleaseQuery, UpstreamError};
 use wire::upstream::ChannelRelease;
 
 use super::{Base, UpdateError, note_end};
+use crate::config::change::ChangeError;
 use crate::context::{Lease, Shared};
 use crate::http::once::Once;
 use crate::http::reply::Reply;
@@ -16,7 +17,7 @@ use crate::store::apps::AppRow;
 use crate::store::tasks::{automated_install, update_download};
 use crate::store::versions::StoredFacts;
 use crate::vendor::{self, VendorError};
-use crate::versions::{self, Effects, Recipe, Release};
+use crate::versions::{self, Effects, MakeError, Recipe, Release};
 
 /// Which release is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub(crate) async fn from_vendor(
 pub(crate) struct Options<'a> {
     pub source: &'static str,
     pub preflights: Preflights,
+    /// Values that are to be set next.
+    pub next_values: Option<&'a kinds::config::ConfigValues>,
     /// Values of a first installation, and the digest of their document.
     pub values: Option<(&'a kinds::config::ConfigValues, &'a str)>,
     /// Deploy what was made, when nothing is pending.
@@ -145,12 +148,18 @@ pub(super) async fn finish(
         license: base.license,
         installation,
         values: options.values.map_or(base.values, |(values, _)| values.clone()),
+        next_values: options.next_values.cloned(),
         generated: base.generated,
         config_values_sha256: digest,
         release: Release::New(path, sha256),
         preflights: options.preflights,
     };
     let made = versions::make(shared, recipe).await?;
+    if options.values.is_some() {
+        let built = &made.built;
+        ChangeError::check(built.validation_errors.clone(), built.required_items.clone())
+            .map_err(|error| MakeError::Values(Box::new(error)))?;
+    }
     let answer = reply(Outcome::Made(made.new.sequence), &made.new.facts);
     let effects = Effects {
         license: None,

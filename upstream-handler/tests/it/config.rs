@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 
+use reqwest::Method;
+use sample::bundle::BundleSpec;
 use sample::license::Builder;
 use serde_json::{Value, json};
 
-use super::harness::{APP, Site, base64, values_body};
+use super::harness::{
+    APP, Answer, Site, UPDATE, base64, bundle_parts, multipart, update_path, values_body,
+};
 
 async fn site() -> Site {
     let site = Site::new();
@@ -56,6 +60,48 @@ async fn missing_and_invalid_values_are_named() {
         site.post("/api/v1/app/x/config/values", &values_body(sample::config_values(), true)).await;
     assert_eq!(unknown.error(), "500 failed to get app from app slug");
     assert_eq!(site.history().await.len(), 1);
+}
+
+/// A release that does not take the values that are set next makes no version.
+#[tokio::test]
+async fn values_are_compared_before_an_update() {
+    let site = site().await;
+    let update = async |document: &str| {
+        let body = json!({ "configValues": base64(document.as_bytes()) });
+        site.post(&update_path(), &body).await
+    };
+    let invalid = update(&sample::config_values().replace("app.example.com\n", "no!\n")).await;
+    assert_eq!(invalid.error(), "400 failed to validate config values");
+    assert_eq!(invalid.body["validationErrors"][0]["item_errors"][0]["name"], "hostname");
+    let missing = update(&values(&[("hostname", "app.example.com")])).await;
+    assert_eq!(missing.status, 400);
+    assert_eq!(missing.body["requiredItems"], json!(["admin_email", "admin_password"]));
+    let noise = update("a: [").await.error();
+    assert!(noise.starts_with("400 failed to decode config values: "), "{noise}");
+    assert_eq!(site.history().await.len(), 1);
+    update(sample::config_values()).await.ok();
+    assert_eq!(site.history().await.len(), 2);
+}
+
+#[tokio::test]
+async fn values_are_compared_before_a_bundle_becomes_a_version() {
+    let site = Site::new();
+    site.install_airgap(&Builder::new().airgap(true).yaml()).await;
+    let (yaml, app) = bundle_parts(&BundleSpec::sample("1.1.0").unwrap());
+    let upload = async |document: &str| {
+        let parts = [
+            ("airgap.yaml", yaml.as_slice()),
+            ("configValues", document.as_bytes()),
+            ("app.tar.gz", app.as_slice()),
+        ];
+        Answer::of(multipart(site.request(Method::POST, UPDATE), &parts)).await
+    };
+    let missing = upload(&values(&[("hostname", "app.example.com")])).await;
+    assert_eq!(missing.status, 400);
+    assert_eq!(missing.body["requiredItems"], json!(["admin_email", "admin_password"]));
+    assert_eq!(site.history().await.len(), 1);
+    upload(sample::config_values()).await.ok();
+    assert_eq!(site.history().await.len(), 2);
 }
 
 #[tokio::test]

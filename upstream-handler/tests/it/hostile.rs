@@ -37,7 +37,7 @@ async fn forms_that_are_not_a_bundle() {
     };
     assert_eq!(
         form(&[("../../etc/passwd", b"x")]).await,
-        "400 the part `../../etc/passwd` is not allowed here: expected airgap.yaml, app.tar.gz"
+        "400 the part `../../etc/passwd` is not allowed here: expected airgap.yaml, configValues, app.tar.gz"
     );
     assert_eq!(
         form(&[("app.tar.gz", &app), ("airgap.yaml", &yaml)]).await,

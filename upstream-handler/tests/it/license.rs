@@ -81,6 +81,19 @@ async fn the_vendors_answer_is_verified_too() {
     assert_eq!(site.history().await.len(), 1);
 }
 
+/// The original waits for a network that is not there.
+#[tokio::test]
+async fn an_airgapped_installation_asks_no_vendor() {
+    let site = Site::new();
+    site.install_airgap(&Builder::new().airgap(true).yaml()).await;
+    let answer = site.put(&format!("{APP}/license"), &json!({ "licenseData": "" })).await;
+    assert_eq!(
+        answer.error(),
+        "500 failed to sync license: the application is air-gapped: its license cannot be fetched from the vendor"
+    );
+    assert!(answer.body["hint"].as_str().unwrap().contains("--license"));
+}
+
 #[tokio::test]
 async fn new_installations_are_refused_with_the_reason() {
     let site = Site::new();

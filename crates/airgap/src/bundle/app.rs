@@ -9,6 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+use super::documents::{Document, Documents};
 use super::{BundleCheck, BundleError};
 use crate::{
     APP_ARCHIVE, CHUNK,
@@ -25,6 +26,7 @@ pub(crate) struct AppSummary {
     pub(crate) size: u64,
     pub(crate) sha256: String,
     pub(crate) files: u64,
+    pub(crate) documents: Vec<Document>,
 }
 
 /// Reads `app.tar.gz` through. The bundle is decompressed here while another thread digests the bytes and decompresses
@@ -73,15 +75,20 @@ fn feed(
 fn summarise(chunks: Chunks, limits: &ArchiveLimits) -> Result<AppSummary, ArchiveError> {
     let mut tar = TarReader::new(Gunzip::new(chunks, limits), limits);
     let mut files = 0;
+    let mut documents = Documents::default();
     while let Some(entry) = tar.next_entry()? {
-        files += u64::from(entry.kind == EntryKind::File);
+        if entry.kind == EntryKind::File {
+            files += 1;
+            documents.look_into(&entry, &mut tar.data())?;
+        }
     }
     if files == 0 {
         return Err(ArchiveError::NoFiles);
     }
     // The end of the tar was only reported at the end of its source.
     let chunks = tar.into_inner().into_inner();
-    Ok(AppSummary { size: chunks.size, sha256: hex::encode(chunks.hash.finalize()), files })
+    let (size, sha256) = (chunks.size, hex::encode(chunks.hash.finalize()));
+    Ok(AppSummary { size, sha256, files, documents: documents.finish() })
 }
 
 /// The data of `app.tar.gz` as it arrives, digested.

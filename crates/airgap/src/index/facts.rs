@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::layout::LinkName;
-use crate::digest::Digest;
+use crate::{bundle::Document, digest::Digest};
 
 /// Everything that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,7 @@ pub(super) struct AppFact {
     pub(super) size: u64,
     pub(super) sha256: String,
     pub(super) files: u64,
+    pub(super) documents: Vec<Document>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,7 +93,12 @@ impl Pass {
             Role::App => {
                 let found = app::inspect(&mut tar.data(), &limits.app)?;
                 let digest = Digest::from_hex(&found.sha256).expect("it was made from one");
-                self.app = Some(AppFact { size, sha256: found.sha256, files: found.files });
+                self.app = Some(AppFact {
+                    size,
+                    sha256: found.sha256,
+                    files: found.files,
+                    documents: found.documents,
+                });
                 digest
             }
             Role::AirgapYaml => {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The form of the files. Another number is another form, and is not read.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Seconds from a change of a file until its time tells it from the next.
 const SETTLED_S: i64 = 2;
 

@@ -7,7 +7,8 @@ use insta::assert_snapshot;
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    AIRGAP_YAML, app, archive, bundle, chain, check_path, noise, on_disk, verdict, verdict_with,
+    AIRGAP_YAML, app, archive, bundle, chain, check_path, noise, on_disk, release_file, verdict,
+    verdict_with,
 };
 
 #[test]
@@ -27,6 +28,40 @@ fn a_bundle_is_described_and_its_release_read_back() {
     let mut sent = Vec::new();
     reader.read_to_end(&mut sent).expect("the same bundle");
     assert_eq!(sent, app());
+}
+
+#[test]
+fn what_the_release_asks_is_picked_out() {
+    let config = "apiVersion: kots.io/v1beta1\nkind: Config\nspec: {}\n";
+    let both = format!(
+        "apiVersion: v1\nkind: Secret\n---\n{config}---\napiVersion: \"kots.io/v1beta1\"\nkind: 'Application'\n"
+    );
+    let large = format!("{config}# {}", "x".repeat(1 << 20));
+    let app = airgap::release::pack(&[
+        release_file("a/all.yaml", both.as_bytes()),
+        release_file("a/binary", b"kots.io/v1beta1 \xff"),
+        release_file("a/large.yaml", large.as_bytes()),
+        release_file("a/other.yaml", b"apiVersion: kots.io/v1beta2\nkind: Config\n"),
+        release_file("userdata/config.yaml", config.as_bytes()),
+    ]);
+    let app = app.expect("good names");
+    let bytes = archive(&[("airgap.yaml", AIRGAP_YAML.as_bytes()), ("app.tar.gz", &app)]);
+    let check = check_path(&on_disk(&bytes).path, &Limits::default()).expect("a good bundle");
+    let found: Vec<_> =
+        check.documents.iter().map(|it| format!("{} {}", it.path, it.kind)).collect();
+    assert_eq!(found, ["a/all.yaml Config", "a/all.yaml Application"]);
+    assert_eq!(check.documents[0].text, config);
+}
+
+/// Whatever a release holds, little of it is kept.
+#[test]
+fn a_thousand_configs_are_a_few() {
+    let config = b"apiVersion: kots.io/v1beta1\nkind: Config\n";
+    let files: Vec<_> = (0..1000).map(|at| release_file(&format!("a/{at}.yaml"), config)).collect();
+    let app = airgap::release::pack(&files).expect("good names");
+    let bytes = archive(&[("airgap.yaml", AIRGAP_YAML.as_bytes()), ("app.tar.gz", &app)]);
+    let check = check_path(&on_disk(&bytes).path, &Limits::default()).expect("a good bundle");
+    assert_eq!(check.documents.len(), 4);
 }
 
 #[test]

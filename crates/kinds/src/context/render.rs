@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use gotemplate::{Error, ErrorKind, FuncMap, Limits, Options, Template, Value};
+use gotemplate::{Call, Error, ErrorKind, FuncMap, Limits, Options, Template, Value};
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error as ThisError;
@@ -133,6 +133,16 @@ impl Renderer {
         let once = self.pass(name, &marked, FIRST, &mark)?;
         let twice = self.pass(name, &once, &mark, &mark)?;
         Ok(twice.replace(&mark, SECOND))
+    }
+
+    /// The functions that a text calls, in both passes; `None` when it is no template that can be read.
+    pub(crate) fn calls(&self, text: &str) -> Option<Vec<Call>> {
+        let mut calls = Vec::new();
+        for left in [FIRST, SECOND].into_iter().filter(|it| text.contains(it)) {
+            let options = Options::delims(left, "}}");
+            calls.extend(Template::parse("", text, &options, &self.functions).ok()?.calls());
+        }
+        Some(calls)
     }
 
     fn mark(&self, text: &str) -> String {

@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airgap::Bundle;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use steps::{Check, Done, Failure, Progress, Reporter, Scope, Step, async_trait};
 use tokio::time::{Instant, sleep};
+use wire::update::UpstreamUpdateRequest;
 
 use super::check::permitted;
 use super::{facts, idempotency_key};
 use crate::client::Client;
+use crate::client::api::UpdateBody;
 use crate::client::call::CallError;
 use crate::client::upload::{Content, Part, Upload};
 use crate::deploy::plan::{AirgapInput, DeployPlan};
@@ -63,10 +67,17 @@ impl Step<Context> for Update {
     async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
         scope.reporter().note("Processing upstream update...");
         let plan = Arc::clone(&context.plan);
-        let upload = plan.airgap.as_ref().map(|it| upload(&self.key, it, scope.reporter()));
+        let client = context.client();
+        let values = &plan.values.bytes;
+        // A version that the values do not fit is of no use, and the original cannot be told.
+        let values = client.compares_values().then_some(values.as_slice());
+        let upload = plan.airgap.as_ref().map(|it| upload(&self.key, it, values, scope.reporter()));
+        let request = UpstreamUpdateRequest {
+            config_values: values.map(|it| STANDARD.encode(it)).unwrap_or_default(),
+        };
+        let body = upload.as_ref().map_or(UpdateBody::Online(&request), UpdateBody::Bundle);
         loop {
-            match send(&context.client(), &plan, upload.as_ref(), &self.key, scope.reporter()).await
-            {
+            match send(&client, &plan, body, &self.key, scope.reporter()).await {
                 Ok(()) => break,
                 Err(CallError::Ambiguous { .. }) => {
                     let app =
@@ -115,14 +126,14 @@ impl Step<Context> for Update {
 async fn send(
     client: &Client,
     plan: &DeployPlan,
-    upload: Option<&Upload>,
+    body: UpdateBody<'_>,
     key: &str,
     reporter: &Reporter,
 ) -> Result<(), CallError> {
     let pairs: Vec<(&str, &str)> =
         plan.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let request = client.update(&plan.slug, &pairs, upload, key, reporter);
-    if upload.is_some() {
+    let request = client.update(&plan.slug, &pairs, body, key, reporter);
+    if matches!(body, UpdateBody::Bundle(_)) {
         return request.await;
     }
     tokio::select! {
@@ -147,23 +158,26 @@ async fn tell_task(client: &Client, slug: &str, reporter: &Reporter) {
     }
 }
 
-fn upload(key: &str, input: &AirgapInput, reporter: &Reporter) -> Upload {
+fn upload(key: &str, input: &AirgapInput, values: Option<&[u8]>, reporter: &Reporter) -> Upload {
     let (path, check) = (input.path.clone(), input.check.clone());
-    let parts = vec![
-        Part {
-            name: airgap::AIRGAP_YAML,
-            filename: Some(airgap::AIRGAP_YAML),
-            content: Content::Bytes(input.check.airgap_yaml.clone().into_bytes()),
-        },
-        Part {
-            name: airgap::APP_ARCHIVE,
-            filename: Some(airgap::APP_ARCHIVE),
-            content: Content::Stream(
-                input.check.app_size,
-                Arc::new(move || Ok(Box::new(Bundle::open_app(&path, &check)?))),
-            ),
-        },
-    ];
+    let mut parts = vec![Part {
+        name: airgap::AIRGAP_YAML,
+        filename: Some(airgap::AIRGAP_YAML),
+        content: Content::Bytes(input.check.airgap_yaml.clone().into_bytes()),
+    }];
+    parts.extend(values.map(|it| Part {
+        name: "configValues",
+        filename: None,
+        content: Content::Bytes(it.to_vec()),
+    }));
+    parts.push(Part {
+        name: airgap::APP_ARCHIVE,
+        filename: Some(airgap::APP_ARCHIVE),
+        content: Content::Stream(
+            input.check.app_size,
+            Arc::new(move || Ok(Box::new(Bundle::open_app(&path, &check)?))),
+        ),
+    });
     Upload::new(key, parts, reporter.clone())
 }
 
