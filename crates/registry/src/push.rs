@@ -1,0 +1,324 @@
+//! Brings images into a registry.
+//!
+//! The order is always the same: look what is there, check that we may push, send what is missing, put the manifests.
+//! What is sent is read from a [`Source`] in passes: each gives every blob that is still wanted once, in the source's
+//! own order, so that a bundle is decompressed once and nothing is kept beside it. A blob whose upload the registry lost
+//! is wanted again in the next pass. After every pass it is what the registry has that counts, so a push that was
+//! killed, cut or refused is continued by the same call.
+//!
+//! Bounded: a fixed number of buffers is all the memory that grows with nothing; every wait ends with the deadline or
+//! when nothing came through for a while; every fault that will not pass ends its image at once and no other.
+
+mod buffers;
+mod error;
+mod manifests;
+mod memory;
+mod pass;
+mod patience;
+mod plan;
+mod survey;
+mod tally;
+mod upload;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use error::{FailedImage, PushError, SourceError};
+pub use plan::{Blob, Image, Manifest, Plan, PlanError};
+pub use tally::{ImageProgress, ImageState, Progress};
+
+use crate::client::{Client, Fault};
+use crate::digest::Digest;
+use memory::Memory;
+use patience::Patience;
+use plan::Place;
+use tally::Tally;
+
+/// How many blobs are uploaded at once when nobody says otherwise.
+pub const DEFAULT_PARALLELISM: usize = 4;
+/// How long nothing at all may come through before a push gives up.
+const STALL_LIMIT: Duration = Duration::from_mins(5);
+/// Passes in a row that may end without a single blob more in the registry.
+const IDLE_PASSES: u32 = 8;
+
+/// Where the bytes of blobs come from.
+pub trait Source: Send + Sync {
+    /// Whether it has this blob.
+    fn has(&self, digest: Digest) -> bool;
+
+    /// Reads it once and hands out each blob of `wanted` in its own order. A blob need not be read to its end; `Break`
+    /// ends the pass. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn pass(
+        &self,
+        wanted: &BTreeSet<Digest>,
+        give: &mut dyn FnMut(Digest, &mut dyn Read) -> ControlFlow<()>,
+    ) -> Result<(), SourceError>;
+}
+
+/// What a push tells while it works.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Work on an image begins.
+    Started {
+        /// Which of the plan.
+        image: usize,
+    },
+    /// An image was there already.
+    Present {
+        /// Which of the plan.
+        image: usize,
+    },
+    /// An image is there now.
+    Pushed {
+        /// Which of the plan.
+        image: usize,
+    },
+    /// An image will not come to be there.
+    Failed {
+        /// Which of the plan.
+        image: usize,
+        /// Why.
+        reason: &'a str,
+    },
+    /// Something went wrong and is tried again.
+    Waiting {
+        /// What was tried.
+        what: &'a str,
+        /// What went wrong.
+        fault: &'a Fault,
+        /// How often it did.
+        attempt: u32,
+        /// How long until it is tried again.
+        pause: Duration,
+    },
+    /// The registry lost an upload, which begins anew.
+    Lost {
+        /// Of what.
+        what: &'a str,
+        /// How that showed.
+        reason: &'a str,
+    },
+    /// Bytes were confirmed.
+    Progress,
+}
+
+/// Hears what a push tells. Called from several tasks; must not block.
+pub trait Observer: Send + Sync {
+    /// Takes an event. `progress` makes a view of how far everything is, at the cost of going through all images.
+    fn tell(&self, event: &Event<'_>, progress: &dyn Fn() -> Progress);
+}
+
+/// How a push behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many blobs are uploaded at once.
+    pub parallelism: usize,
+    /// When it must be over.
+    pub deadline: Option<Instant>,
+    /// The file in which unfinished uploads are remembered for the next run.
+    pub memory: Option<PathBuf>,
+    /// Bytes of a part of an upload.
+    pub chunk: usize,
+    /// Parts held at once, in all uploads together: times `chunk`, this is the memory a push takes.
+    pub chunks: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parallelism: DEFAULT_PARALLELISM,
+            deadline: None,
+            memory: None,
+            // A little less than the 4 MiB that are the most some registries take at once.
+            chunk: (4 << 20) - (16 << 10),
+            chunks: 8,
+        }
+    }
+}
+
+/// What a push did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Images that were put.
+    pub pushed: usize,
+    /// Images that were there.
+    pub present: usize,
+    /// Bytes of blobs that were sent.
+    pub sent: u64,
+    /// Blobs that were sent.
+    pub blobs: usize,
+    /// Blobs that the registry took over from another of its repositories.
+    pub mounted: usize,
+    /// Times the source was read.
+    pub passes: u32,
+}
+
+/// What everything works with.
+struct Shared {
+    client: Client,
+    plan: Plan,
+    options: Options,
+    patience: Patience,
+    tally: Tally,
+    memory: Memory,
+    observer: Arc<dyn Observer>,
+}
+
+impl Shared {
+    fn tell(&self, event: &Event<'_>) {
+        self.observer.tell(event, &|| self.tally.progress(&self.plan, Instant::now()));
+    }
+
+    /// Retries `attempt` until it succeeds, fails for good or patience ends.
+    async fn keep<T, F: Future<Output = Result<T, Fault>>>(
+        &self,
+        what: &str,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, Fault> {
+        let mut tries = 0;
+        loop {
+            match attempt().await {
+                Ok(it) => {
+                    self.patience.came_through();
+                    return Ok(it);
+                }
+                Err(fault) => {
+                    tries += 1;
+                    self.wait(what, fault, tries).await?;
+                }
+            }
+        }
+    }
+
+    /// Waits for a fault to pass.
+    ///
+    /// # Errors
+    ///
+    /// The fault, when it will not pass or there is no time left.
+    async fn wait(&self, what: &str, fault: Fault, attempt: u32) -> Result<(), Fault> {
+        let Some(pause) = self.patience.pause(&fault, attempt, Instant::now()) else {
+            return Err(fault);
+        };
+        self.tell(&Event::Waiting { what, fault: &fault, attempt, pause });
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+}
+
+/// What is still to be done.
+#[derive(Debug, Default)]
+struct Todo {
+    /// Blobs that are missing, where.
+    missing: BTreeSet<Place>,
+    /// Repositories known to have a blob.
+    have: BTreeMap<Digest, BTreeSet<String>>,
+    /// Images that are not there yet.
+    open: BTreeSet<usize>,
+    /// Images that will not come to be there.
+    failed: BTreeMap<usize, (String, Option<Fault>)>,
+    /// The registry does not take blobs over from other repositories.
+    no_mounts: bool,
+}
+
+/// Pushes everything in `plan` that the registry lacks.
+///
+/// # Errors
+///
+/// [`PushError::Access`] before anything is sent; [`PushError::Images`] lists every image that is not there, the others
+/// are.
+pub async fn push(
+    client: Client,
+    plan: Plan,
+    source: Arc<dyn Source>,
+    options: Options,
+    observer: Arc<dyn Observer>,
+) -> Result<Pushed, PushError> {
+    let memory = Memory::open(options.memory.as_deref())?;
+    let patience = Patience::new(options.deadline, STALL_LIMIT, Instant::now());
+    let tally = Tally::new(&plan, Instant::now());
+    let shared = Arc::new(Shared { client, plan, options, patience, tally, memory, observer });
+    let mut pushed = Pushed::default();
+    let mut todo = survey::look(&shared, source.as_ref(), &mut pushed).await?;
+    let mut idle = 0;
+    loop {
+        manifests::put_complete(&shared, &mut todo, &mut pushed).await;
+        survey::mount(&shared, &mut todo, &mut pushed).await;
+        manifests::put_complete(&shared, &mut todo, &mut pushed).await;
+        if todo.missing.is_empty() {
+            break;
+        }
+        let before = todo.missing.len();
+        pass::run(&shared, &source, &mut todo, &mut pushed).await?;
+        idle = if todo.missing.len() < before { 0 } else { idle + 1 };
+        if idle >= IDLE_PASSES {
+            give_up(&shared, &mut todo);
+        }
+    }
+    conclude(&shared, todo, pushed)
+}
+
+/// Ends the images whose blobs the registry loses again and again.
+fn give_up(shared: &Shared, todo: &mut Todo) {
+    for place in std::mem::take(&mut todo.missing) {
+        let reason = format!(
+            "the registry lost the upload of blob {} {IDLE_PASSES} times in a row",
+            place.digest
+        );
+        todo.fail_place(shared, &place, &reason, None);
+    }
+}
+
+fn conclude(shared: &Shared, todo: Todo, pushed: Pushed) -> Result<Pushed, PushError> {
+    if todo.failed.is_empty() {
+        shared.memory.finish();
+        return Ok(pushed);
+    }
+    let failed = todo
+        .failed
+        .into_iter()
+        .map(|(image, (reason, fault))| FailedImage {
+            destination: shared.plan.images()[image].destination.clone(),
+            reason,
+            fault,
+        })
+        .collect();
+    Err(PushError::Images { failed, total: shared.plan.images().len() })
+}
+
+impl Todo {
+    /// Ends an image.
+    fn fail(&mut self, shared: &Shared, image: usize, reason: &str, fault: Option<Fault>) {
+        if !self.open.remove(&image) {
+            return;
+        }
+        shared.tally.set(image, ImageState::Failed(reason.to_owned()));
+        shared.tell(&Event::Failed { image, reason });
+        self.failed.insert(image, (reason.to_owned(), fault));
+        // What only this image needs is not worth sending any more.
+        let still = shared.plan.needed(&self.open);
+        self.missing.retain(|it| still.contains(it));
+    }
+
+    /// Ends every image that needs a blob in a repository.
+    fn fail_place(&mut self, shared: &Shared, place: &Place, reason: &str, fault: Option<&Fault>) {
+        for image in shared.plan.users(place) {
+            self.fail(shared, image, reason, fault.cloned());
+        }
+    }
+
+    /// A blob is there.
+    fn there(&mut self, place: &Place) {
+        self.missing.remove(place);
+        self.have.entry(place.digest).or_default().insert(place.repository.to_string());
+    }
+}

@@ -1,0 +1,300 @@
+//! One pass: a thread reads the source and cuts blobs into parts, tasks send them.
+//!
+//! The thread begins the next blob while earlier ones are still being sent, as far as there are buffers and uploads
+//! allowed, so a source that can only be read in order keeps several uploads busy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::buffers::Buffers;
+use super::error::{PushError, SourceError};
+use super::plan::Place;
+use super::upload::{Ended, Part, Upload};
+use super::{Event, Pushed, Shared, Source, Todo, manifests, survey};
+use crate::client::Session;
+use crate::digest::Digest;
+
+/// Where a blob goes in this pass, and from which byte.
+#[derive(Debug, Clone)]
+struct Target {
+    place: Place,
+    session: Option<Session>,
+}
+
+impl Target {
+    fn from(&self) -> u64 {
+        self.session.as_ref().and_then(|it| it.confirmed).unwrap_or(0)
+    }
+}
+
+/// An upload that the thread asks to be begun.
+struct Begin {
+    target: Target,
+    parts: mpsc::UnboundedReceiver<Part>,
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// Tells the thread to stop when the pass is dropped.
+struct Leave(Arc<AtomicBool>, Arc<Semaphore>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.close();
+    }
+}
+
+/// Sends what is missing, as far as one reading of the source gives it.
+///
+/// # Errors
+///
+/// When the source cannot be read.
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    source: &Arc<dyn Source>,
+    todo: &mut Todo,
+    pushed: &mut Pushed,
+) -> Result<(), PushError> {
+    let targets = targets(shared, todo).await;
+    let stopped = Arc::new(AtomicBool::new(false));
+    let slots = Arc::new(Semaphore::new(shared.options.parallelism.max(1)));
+    let _leave = Leave(Arc::clone(&stopped), Arc::clone(&slots));
+    let (begin, mut begun) = mpsc::unbounded_channel::<Begin>();
+    let options = &shared.options;
+    let feeder = Feeder {
+        targets,
+        buffers: Buffers::new(options.chunks, options.chunk),
+        slots,
+        stopped,
+        begin,
+        parallelism: u32::try_from(options.parallelism.max(1)).unwrap_or(u32::MAX),
+    };
+    let inline: Vec<(Digest, Bytes)> = feeder
+        .targets
+        .keys()
+        .filter_map(|it| Some((*it, shared.plan.inline(*it)?.clone())))
+        .collect();
+    pushed.passes += u32::from(inline.len() < feeder.targets.len());
+    let reading = Arc::clone(source);
+    let mut thread = tokio::task::spawn_blocking(move || feeder.run(reading.as_ref(), &inline));
+    let mut uploads = JoinSet::new();
+    let mut read = None;
+    loop {
+        tokio::select! {
+            Some(it) = begun.recv() => start(shared, it, &mut uploads),
+            Some(ended) = uploads.join_next(), if !uploads.is_empty() => {
+                let (place, ended) = ended.unwrap_or_else(|it| std::panic::resume_unwind(it.into_panic()));
+                settle(shared, todo, pushed, &place, ended);
+                if todo.have.get(&place.digest).is_some_and(|it| it.contains(&*place.repository)) {
+                    survey::mount(shared, todo, pushed).await;
+                    manifests::put_complete(shared, todo, pushed).await;
+                }
+            }
+            end = &mut thread, if read.is_none() => {
+                read = Some(end.unwrap_or_else(|it| std::panic::resume_unwind(it.into_panic())));
+            }
+            else => break,
+        }
+    }
+    read.unwrap_or(Ok(())).map_err(PushError::Source)
+}
+
+/// What goes where: with mounts, a blob goes to one repository and is taken over by the others.
+async fn targets(shared: &Shared, todo: &Todo) -> BTreeMap<Digest, Vec<Target>> {
+    let mut targets: BTreeMap<Digest, Vec<Target>> = BTreeMap::new();
+    for place in &todo.missing {
+        let of_blob = targets.entry(place.digest).or_default();
+        if of_blob.is_empty() || todo.no_mounts {
+            let session = resume(shared, place).await;
+            of_blob.push(Target { place: place.clone(), session });
+        }
+    }
+    targets
+}
+
+/// The upload that an earlier run left behind, if the registry still has it.
+async fn resume(shared: &Shared, place: &Place) -> Option<Session> {
+    let session = shared.memory.session(place)?;
+    let what = format!("ask for the unfinished upload of blob {}", place.digest);
+    let asked = || shared.client.status(&place.repository, session);
+    let found = shared.keep(&what, asked).await.ok()?;
+    let confirmed = found.confirmed?;
+    if confirmed == 0 || shared.plan.blob_size(place.digest) < confirmed {
+        return None;
+    }
+    shared.tally.confirmed(place, confirmed);
+    Some(found)
+}
+
+fn start(shared: &Arc<Shared>, begin: Begin, uploads: &mut JoinSet<(Place, Result<u64, Ended>)>) {
+    let Begin { target: Target { place, session }, parts, permit } = begin;
+    for image in shared.plan.users(&place) {
+        if shared.tally.start(image) {
+            shared.tell(&Event::Started { image });
+        }
+    }
+    let upload = Upload::new(Arc::clone(shared), place.clone(), session, parts);
+    uploads.spawn(async move {
+        let ended = upload.run().await;
+        drop(permit);
+        (place, ended)
+    });
+}
+
+fn settle(
+    shared: &Shared,
+    todo: &mut Todo,
+    pushed: &mut Pushed,
+    place: &Place,
+    ended: Result<u64, Ended>,
+) {
+    shared.memory.forget(place);
+    match ended {
+        Ok(sent) => {
+            pushed.sent += sent;
+            pushed.blobs += 1;
+            shared.tally.there(place);
+            todo.there(place);
+            shared.tell(&Event::Progress);
+        }
+        Err(Ended::Lost(reason)) => {
+            let what = format!("blob {} for {}", place.digest, place.repository);
+            shared.tell(&Event::Lost { what: &what, reason: &reason });
+        }
+        // The source says why.
+        Err(Ended::Cut) => {}
+        Err(Ended::Failed(fault)) => {
+            let reason = format!("blob {}: {fault}", place.digest);
+            todo.fail_place(shared, place, &reason, Some(&fault));
+        }
+    }
+}
+
+/// Reads the source on a thread of its own.
+struct Feeder {
+    targets: BTreeMap<Digest, Vec<Target>>,
+    buffers: Arc<Buffers>,
+    slots: Arc<Semaphore>,
+    stopped: Arc<AtomicBool>,
+    begin: mpsc::UnboundedSender<Begin>,
+    parallelism: u32,
+}
+
+/// Where the parts of one blob go.
+struct Channels(Vec<mpsc::UnboundedSender<Part>>);
+
+impl Feeder {
+    fn run(&self, source: &dyn Source, inline: &[(Digest, Bytes)]) -> Result<(), SourceError> {
+        let mut done = BTreeSet::new();
+        for (digest, bytes) in inline {
+            done.insert(*digest);
+            if self.give(*digest, &mut &bytes[..])?.is_break() {
+                return Ok(());
+            }
+        }
+        let wanted: BTreeSet<Digest> =
+            self.targets.keys().copied().filter(|it| !done.contains(it)).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut failed = None;
+        source.pass(&wanted, &mut |digest, data| {
+            if !wanted.contains(&digest) || !done.insert(digest) {
+                return ControlFlow::Continue(());
+            }
+            match self.give(digest, data) {
+                Ok(flow) => flow,
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Reads one blob and hands its parts out. Breaks when nobody wants anything any more.
+    fn give(&self, digest: Digest, data: &mut dyn Read) -> Result<ControlFlow<()>, SourceError> {
+        let Some(targets) = self.targets.get(&digest) else { return Ok(ControlFlow::Continue(())) };
+        let Some((channels, from)) = self.open(targets) else { return Ok(ControlFlow::Break(())) };
+        let skipped = std::io::copy(&mut (&mut *data).take(from), &mut std::io::sink())?;
+        let mut at = skipped;
+        loop {
+            let Some(mut buffer) = self.buffers.take(&|| self.stopped()) else {
+                return Ok(ControlFlow::Break(()));
+            };
+            let filled = fill(data, buffer.room())?;
+            if filled == 0 {
+                break;
+            }
+            let bytes = buffer.filled(filled);
+            if !channels.send(&Part { at, bytes }) {
+                // Nobody takes it: the rest need not be read.
+                return Ok(ControlFlow::Continue(()));
+            }
+            at += filled as u64;
+        }
+        channels.end();
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the uploads of a blob may begin. None when the pass is over.
+    fn open(&self, targets: &[Target]) -> Option<(Channels, u64)> {
+        let many = u32::try_from(targets.len()).unwrap_or(u32::MAX).min(self.parallelism);
+        let slots = Arc::clone(&self.slots).acquire_many_owned(many);
+        let permit = Arc::new(tokio::runtime::Handle::current().block_on(slots).ok()?);
+        let mut channels = Vec::new();
+        for target in targets {
+            let (sender, parts) = mpsc::unbounded_channel();
+            let target = target.clone();
+            let permit = Arc::clone(&permit);
+            self.begin.send(Begin { target, parts, permit }).ok()?;
+            channels.push(sender);
+        }
+        let from = targets.iter().map(Target::from).min().unwrap_or(0);
+        Some((Channels(channels), from))
+    }
+}
+
+impl Channels {
+    /// Whether anyone takes the part.
+    fn send(&self, part: &Part) -> bool {
+        let mut taken = false;
+        for channel in &self.0 {
+            taken |= channel.send(part.clone()).is_ok();
+        }
+        taken
+    }
+
+    /// Says that the blob is whole.
+    fn end(&self) {
+        for channel in &self.0 {
+            let _ = channel.send(Part { at: u64::MAX, bytes: Bytes::new() });
+        }
+    }
+}
+
+/// Fills a buffer as far as there is data.
+fn fill(data: &mut dyn Read, room: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < room.len() {
+        match data.read(&mut room[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,80 @@
+//! How long a push waits for faults to pass. Pure but for a mark of when something last came through.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::client::Fault;
+
+/// The first pause; each next one is twice as long.
+const FIRST: Duration = Duration::from_millis(100);
+/// The longest pause that is not asked for.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Decides whether and how long to wait.
+#[derive(Debug)]
+pub(super) struct Patience {
+    deadline: Option<Instant>,
+    stall: Duration,
+    last: Mutex<Instant>,
+}
+
+impl Patience {
+    pub(super) fn new(deadline: Option<Instant>, stall: Duration, now: Instant) -> Self {
+        Self { deadline, stall, last: Mutex::new(now) }
+    }
+
+    /// An exchange succeeded: the registry is there.
+    pub(super) fn came_through(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long to wait after the `attempt`-th fault in a row; none when it will not pass or time is up.
+    pub(super) fn pause(&self, fault: &Fault, attempt: u32, now: Instant) -> Option<Duration> {
+        if !fault.passes() {
+            return None;
+        }
+        let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(10));
+        let pause = fault.retry_after().unwrap_or_default().max(doubled.min(LONGEST));
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let stalled = last + self.stall < now;
+        let late = self.deadline.is_some_and(|it| it <= now + pause);
+        (!stalled && !late).then_some(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        let now = Instant::now();
+        let seconds = Duration::from_secs;
+        let patience = Patience::new(Some(now + seconds(100)), seconds(50), now);
+        let broken = Fault::Transport { what: "x".to_owned() };
+        let busy = |retry_after| Fault::Busy { status: 429, reason: String::new(), retry_after };
+        let check = |fault: &Fault, attempt, after| {
+            format!("{:?}", patience.pause(fault, attempt, now + seconds(after)))
+        };
+        let lines = [
+            check(&broken, 1, 0),
+            check(&broken, 2, 0),
+            check(&broken, 99, 0),
+            check(&busy(Some(seconds(30))), 1, 0),
+            check(&busy(Some(seconds(120))), 1, 0),
+            check(&broken, 1, 51),
+            check(&Fault::Denied { status: 403, reason: String::new() }, 1, 0),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        Some(100ms)
+        Some(200ms)
+        Some(10s)
+        Some(30s)
+        None
+        None
+        None
+        ");
+    }
+}

@@ -1,0 +1,200 @@
+//! Looks what a registry has, and whether we may push what it lacks, before anything is sent.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream;
+
+use super::plan::Place;
+use super::{Event, Pushed, PushError, Shared, Source, Todo};
+use crate::client::{Fault, Mounted};
+use crate::push::tally::ImageState;
+
+/// Questions asked at once.
+const QUESTIONS: usize = 8;
+
+/// Finds out what is to be done.
+///
+/// # Errors
+///
+/// [`PushError::Access`] when the registry is none, or does not let us in, or lets us push nothing at all.
+pub(super) async fn look(
+    shared: &Arc<Shared>,
+    source: &dyn Source,
+    pushed: &mut Pushed,
+) -> Result<Todo, PushError> {
+    shared.keep("reach the registry", || shared.client.ping()).await.map_err(PushError::Access)?;
+    let mut todo = Todo { open: (0..shared.plan.images().len()).collect(), ..Todo::default() };
+    images(shared, &mut todo, pushed).await;
+    blobs(shared, &mut todo).await;
+    sourced(shared, source, &mut todo);
+    permission(shared, &mut todo).await;
+    let nothing = todo.open.is_empty() && pushed.present == 0;
+    match todo.failed.values().next() {
+        // One reason for all is one error.
+        Some((reason, Some(fault)))
+            if nothing && todo.failed.values().all(|(other, _)| other == reason) =>
+        {
+            Err(PushError::Access(fault.clone()))
+        }
+        _ => Ok(todo),
+    }
+}
+
+/// Which images are there already.
+async fn images(shared: &Shared, todo: &mut Todo, pushed: &mut Pushed) {
+    let found: Vec<(usize, Result<bool, Fault>)> = stream::iter(0..shared.plan.images().len())
+        .map(|image| async move { (image, is_there(shared, image).await) })
+        .buffered(QUESTIONS)
+        .collect()
+        .await;
+    for (image, found) in found {
+        match found {
+            Ok(true) => {
+                todo.open.remove(&image);
+                pushed.present += 1;
+                for place in shared.plan.places(image) {
+                    shared.tally.there(&place);
+                    todo.there(&place);
+                }
+                shared.tally.set(image, ImageState::Uploaded);
+                shared.tell(&Event::Present { image });
+            }
+            Ok(false) => {}
+            Err(fault) => todo.fail(shared, image, &fault.to_string(), Some(fault.clone())),
+        }
+    }
+}
+
+async fn is_there(shared: &Shared, image: usize) -> Result<bool, Fault> {
+    let it = &shared.plan.images()[image];
+    let version = it.destination.version_text();
+    let repository = &it.destination.repository;
+    let what = format!("look for {}", it.destination);
+    let found = shared.keep(&what, || shared.client.manifest(repository, &version)).await?;
+    Ok(found == Some(it.top().digest))
+}
+
+/// Which blobs are missing.
+async fn blobs(shared: &Shared, todo: &mut Todo) {
+    // A blob that an image which is there needs, is there.
+    let asked: Vec<Place> = shared
+        .plan
+        .needed(&todo.open)
+        .into_iter()
+        .filter(|it| !todo.have.get(&it.digest).is_some_and(|at| at.contains(&*it.repository)))
+        .collect();
+    let found: Vec<(Place, Result<bool, Fault>)> = stream::iter(asked)
+        .map(|place| async move {
+            let what = format!("look for blob {} in {}", place.digest, place.repository);
+            let asked = || shared.client.has_blob(&place.repository, place.digest);
+            let found = shared.keep(&what, asked).await;
+            (place, found)
+        })
+        .buffered(QUESTIONS)
+        .collect()
+        .await;
+    for (place, found) in found {
+        match found {
+            Ok(true) => {
+                shared.tally.there(&place);
+                todo.there(&place);
+            }
+            Ok(false) => drop(todo.missing.insert(place)),
+            Err(fault) => {
+                let reason = fault.to_string();
+                todo.fail_place(shared, &place, &reason, Some(&fault));
+            }
+        }
+    }
+    todo.missing.iter().for_each(|it| shared.tally.missing(it));
+}
+
+/// Ends images of which a part is nowhere.
+fn sourced(shared: &Shared, source: &dyn Source, todo: &mut Todo) {
+    let nowhere: Vec<Place> = todo
+        .missing
+        .iter()
+        .filter(|it| {
+            !source.has(it.digest)
+                && shared.plan.inline(it.digest).is_none()
+                && !todo.have.contains_key(&it.digest)
+        })
+        .cloned()
+        .collect();
+    for place in nowhere {
+        let reason =
+            format!("blob {} is neither in the registry nor in the bundle", place.digest);
+        todo.fail_place(shared, &place, &reason, None);
+    }
+}
+
+/// Begins and gives up an upload in every repository that something is to go to.
+async fn permission(shared: &Shared, todo: &mut Todo) {
+    let repositories: BTreeSet<&Arc<str>> =
+        todo.open.iter().map(|it| shared.plan.repository(*it)).collect();
+    let found: Vec<(Arc<str>, Result<(), Fault>)> = stream::iter(repositories.into_iter().cloned())
+        .map(|repository| async move {
+            let what = format!("check the permission to push to {repository}");
+            let begun = shared.keep(&what, || shared.client.begin(&repository)).await;
+            let end = match begun {
+                Ok(session) => {
+                    shared.client.cancel(&repository, &session.location).await;
+                    Ok(())
+                }
+                Err(fault) => Err(fault),
+            };
+            (repository, end)
+        })
+        .buffered(QUESTIONS)
+        .collect()
+        .await;
+    for (repository, end) in found {
+        let Err(fault) = end else { continue };
+        let images: Vec<usize> =
+            todo.open.iter().copied().filter(|it| *shared.plan.repository(*it) == repository).collect();
+        for image in images {
+            let reason = format!("no permission to push to {repository}: {fault}");
+            todo.fail(shared, image, &reason, Some(fault.clone()));
+        }
+    }
+}
+
+/// Has the registry take over missing blobs that it has elsewhere.
+pub(super) async fn mount(shared: &Shared, todo: &mut Todo, pushed: &mut Pushed) {
+    if todo.no_mounts {
+        return;
+    }
+    let mounts: Vec<(Place, String)> = todo
+        .missing
+        .iter()
+        .filter_map(|it| {
+            let from = todo.have.get(&it.digest)?.iter().find(|at| **at != *it.repository)?;
+            Some((it.clone(), from.clone()))
+        })
+        .collect();
+    let mut ends = stream::iter(mounts)
+        .map(|(place, from)| async move {
+            let what = format!("take blob {} over into {}", place.digest, place.repository);
+            let attempt = || shared.client.mount(&place.repository, place.digest, &from);
+            let end = shared.keep(&what, attempt).await;
+            (place, end)
+        })
+        .buffer_unordered(QUESTIONS);
+    while let Some((place, end)) = ends.next().await {
+        match end {
+            Ok(Mounted::Done) => {
+                pushed.mounted += 1;
+                shared.tally.there(&place);
+                todo.there(&place);
+                shared.tell(&Event::Progress);
+            }
+            Ok(Mounted::Refused) => todo.no_mounts = true,
+            Err(fault) => {
+                let reason = fault.to_string();
+                todo.fail_place(shared, &place, &reason, Some(&fault));
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Undisturbed pushes: what is there afterwards, what is sent and what is not.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use registry::push::{Event, Options, PushError, Pushed, push};
+
+use crate::images::{Images, manifests, mixed};
+use crate::proxy::Proxy;
+use crate::server::{Server, client, endpoint};
+use crate::watch::Watch;
+
+/// Parts small enough that blobs have many of them.
+pub(crate) fn options() -> Options {
+    Options { chunk: 64 << 10, ..Options::default() }
+}
+
+pub(crate) async fn push_to(
+    port: u16,
+    namespace: &str,
+    images: &Images,
+    options: Options,
+    watch: &Arc<Watch>,
+) -> Result<Pushed, PushError> {
+    let endpoint = endpoint(port, namespace);
+    let source = Arc::new(images.source());
+    push(client(&endpoint), images.plan(&endpoint), source, options, Arc::clone(watch) as _).await
+}
+
+/// Everything in the registry is, byte by byte, what it was before.
+pub(crate) fn assert_there(server: &Server, namespace: &str, images: &Images) {
+    for (digest, bytes) in manifests(images) {
+        assert_eq!(server.blob(digest).as_deref(), Some(&bytes[..]), "manifest {digest}");
+    }
+    let links = server.links();
+    for (name, manifests) in &images.images {
+        let digest = manifests.last().expect("one").digest.to_string();
+        let repository = name.rsplit('/').next().expect("a name");
+        let (repository, link) = match repository.split_once('@') {
+            Some((repository, digest)) => {
+                (repository, format!("revisions/sha256/{}/link", &digest[7..]))
+            }
+            None => {
+                let (repository, tag) = repository.split_once(':').expect("a tag");
+                (repository, format!("tags/{tag}/current/link"))
+            }
+        };
+        let path = format!("{namespace}/{repository}/_manifests/{link}");
+        let found = links.iter().find(|it| it.0 == path).map(|it| it.1.clone());
+        assert_eq!(found, Some(digest), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_there_byte_by_byte_and_the_second_push_sends_nothing() {
+    let Some(server) = Server::plain() else { return };
+    let proxy = Proxy::counting(server.port()).await;
+    let (images, watch) = (mixed(1), Watch::new());
+    let pushed = push_to(proxy.port, "a/b", &images, options(), &watch).await.expect("pushed");
+    assert_there(&server, "a/b", &images);
+    assert_eq!((pushed.pushed, pushed.present, pushed.passes), (9, 0, 1));
+    // Each blob once, the shared ones taken over.
+    assert_eq!(pushed.blobs, images.blob_count());
+    assert_eq!(pushed.sent, images.size());
+    assert_eq!(proxy.with(|it| it.uploaded), images.size());
+    assert!(proxy.with(|it| it.confirmed.values().all(|it| *it == 1)));
+    assert!(pushed.mounted >= 8, "{pushed:?}");
+    watch.with(|it| {
+        let last = it.last.as_ref().expect("progress");
+        assert_eq!(last.done, last.total);
+        assert_eq!(it.waits, 0, "{:?}", it.lines);
+    });
+    let before = proxy.with(|it| it.uploaded);
+    let again = push_to(proxy.port, "a/b", &images, options(), &Watch::new()).await.expect("again");
+    let expected = Pushed { present: 9, ..Pushed::default() };
+    assert_eq!((again, proxy.with(|it| it.uploaded)), (expected, before));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_changed_layer_is_all_that_is_sent() {
+    let Some(server) = Server::plain() else { return };
+    let mut images = Images::new(3);
+    let layers: Vec<_> = (0..5).map(|_| images.blob(200_000)).collect();
+    let manifest = images.docker(layers.clone());
+    images.image("quay.io/org/app:1", vec![manifest]);
+    push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("pushed");
+    let changed = images.blob(123_456);
+    let manifest = images.docker([&layers[..4], &[changed.clone()]].concat());
+    let config = manifest.blobs[0].size;
+    images.images.clear();
+    images.image("quay.io/org/app:2", vec![manifest]);
+    let pushed =
+        push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("pushed");
+    assert_eq!((pushed.blobs, pushed.sent), (2, changed.size + config));
+    assert_there(&server, "ns", &images);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_of_the_plan_needs_no_source() {
+    let Some(server) = Server::plain() else { return };
+    let mut images = Images::new(4);
+    let mut manifest = images.oci(Vec::new());
+    let config = Bytes::from_static(b"{}");
+    manifest.blobs = vec![registry::push::Blob {
+        digest: registry::Digest::of(&config),
+        size: 2,
+        inline: Some(config),
+    }];
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{}","size":2}},"layers":[]}}"#,
+        manifest.media_type, manifest.blobs[0].digest
+    );
+    manifest.bytes = text.into();
+    manifest.digest = registry::Digest::of(&manifest.bytes);
+    images.image("quay.io/org/artifact:1", vec![manifest]);
+    let endpoint = server.endpoint("");
+    let source = Arc::new(images.source());
+    let plan = images.plan(&endpoint);
+    let watch: Arc<Watch> = Watch::new();
+    let pushed =
+        push(server.client(), plan, Arc::clone(&source) as _, options(), watch).await.expect("ok");
+    assert_eq!((pushed.blobs, pushed.passes), (1, 0));
+    assert_eq!(source.passes.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_with_a_part_that_is_nowhere_fails_alone() {
+    let Some(server) = Server::plain() else { return };
+    let mut images = Images::new(5);
+    let good = images.blob(1000);
+    let manifest = images.docker(vec![good]);
+    images.image("quay.io/org/good:1", vec![manifest]);
+    let nowhere = registry::push::Blob {
+        digest: registry::Digest::of(b"nowhere"),
+        size: 7,
+        inline: None,
+    };
+    let manifest = images.docker(vec![nowhere.clone()]);
+    images.image("quay.io/org/bad:1", vec![manifest]);
+    let watch = Watch::new();
+    let error = push_to(server.port(), "ns", &images, options(), &watch).await.expect_err("one");
+    let PushError::Images { failed, total } = &error else { panic!("{error:?}") };
+    assert_eq!((failed.len(), *total), (1, 2));
+    assert_eq!(
+        failed[0].reason,
+        format!("blob {} is neither in the registry nor in the bundle", nowhere.digest)
+    );
+    images.images.pop();
+    assert_there(&server, "ns", &images);
+    let _ = Event::Progress;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_changes_ends_the_push() {
+    let Some(server) = Server::plain() else { return };
+    let images = mixed(6);
+    let endpoint = server.endpoint("ns");
+    let mut source = images.source();
+    source.cut = Some(70_000);
+    let error = push(server.client(), images.plan(&endpoint), Arc::new(source), options(), Watch::new())
+        .await
+        .expect_err("the source fails");
+    assert!(matches!(error, PushError::Source(_)), "{error:?}");
+    push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("the next one");
+    assert_there(&server, "ns", &images);
+}
