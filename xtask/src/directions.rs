@@ -12,9 +12,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("steps", &[]),
     ("kinds", &["gotemplate"]),
     ("airgap", &["kinds", "wire"]),
+    ("registry", &["airgap", "wire"]),
     ("upstream", &["airgap", "kinds", "wire"]),
-    ("upstream-handler", &["airgap", "kinds", "upstream", "wire"]),
-    ("kots-deploy", &["airgap", "kinds", "steps", "upstream-handler", "wire"]),
+    ("upstream-handler", &["airgap", "kinds", "registry", "upstream", "wire"]),
+    ("kots-deploy", &["airgap", "kinds", "registry", "steps", "upstream-handler", "wire"]),
     // Fixtures, the project's own commands and the fuzz targets may see everything.
     ("sample", &["airgap", "kinds", "upstream", "wire"]),
 ];

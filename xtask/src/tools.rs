@@ -43,6 +43,22 @@ const TOOLS: [Tool; 2] = [
     },
 ];
 
+/// A program that the distribution of the machine packages: found on PATH, so tests need not be told where it is.
+struct Packaged {
+    /// Its name on PATH.
+    name: &'static str,
+    /// The package of Debian.
+    package: &'static str,
+    /// What is skipped without it.
+    for_what: &'static str,
+}
+
+const PACKAGED: [Packaged; 1] = [Packaged {
+    name: "docker-registry",
+    package: "docker-registry",
+    for_what: "pushing images into a real registry",
+}];
+
 /// Programs found or installed, and why others are absent.
 #[derive(Default)]
 pub(crate) struct Tools {
@@ -70,7 +86,27 @@ pub(crate) fn install() -> Tools {
             )),
         }
     }
+    for tool in &PACKAGED {
+        if let Err(error) = find_packaged(tool) {
+            let Packaged { name, for_what, .. } = tool;
+            tools.skipped.push(format!("{for_what}: {name} is not there: {error:#}"));
+        }
+    }
     tools
+}
+
+/// Looks on PATH, and installs the package where this user may.
+fn find_packaged(tool: &Packaged) -> Result<()> {
+    if sh::has(tool.name, "--version") {
+        return Ok(());
+    }
+    if !sh::has("apt-get", "--version") {
+        anyhow::bail!("install {} with the package manager of this machine", tool.package);
+    }
+    sh::say(&format!("installing {} with apt-get", tool.package));
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends", tool.package]);
+    sh::read(install.env("DEBIAN_FRONTEND", "noninteractive")).map(drop)
 }
 
 /// The one the caller names, else the one in the cache, else a new one.

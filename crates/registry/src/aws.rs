@@ -45,12 +45,10 @@ pub struct Ecr {
 /// `ACCOUNT.dkr.ecr[-fips].REGION.amazonaws.com[.cn]`.
 pub fn ecr_of_host(host: &str) -> Option<(String, String)> {
     let parts: Vec<&str> = host.split('.').collect();
-    let (account, region) = match parts.as_slice() {
-        [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", "com"]
-        | [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", "com", "cn"] => {
-            (account, region)
-        }
-        _ => return None,
+    let ([account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", "com"]
+    | [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", "com", "cn"]) = parts.as_slice()
+    else {
+        return None;
     };
     let fits = account.len() == 12 && account.bytes().all(|it| it.is_ascii_digit());
     fits.then(|| ((*account).to_owned(), (*region).to_owned()))
@@ -61,7 +59,7 @@ impl Ecr {
     /// not the usual place (`AWS_ENDPOINT_URL_ECR`).
     pub fn new(host: &str, keys: Keys, api: Option<Url>) -> Option<Self> {
         let (account, region) = ecr_of_host(host)?;
-        let suffix = if host.ends_with(".cn") { ".cn" } else { "" };
+        let suffix = if host.split('.').next_back() == Some("cn") { ".cn" } else { "" };
         let api = match api {
             Some(api) => api,
             None => format!("https://api.ecr.{region}.amazonaws.com{suffix}/").parse().ok()?,

@@ -23,8 +23,8 @@ pub use auth::Credentials;
 pub use fault::Fault;
 pub use upload::{Mounted, Session};
 
-use crate::digest::Digest;
 use crate::endpoint::{Endpoint, Scheme};
+use airgap::Digest;
 
 /// The most bytes of an answer that are kept: what a registry says of errors, and tokens.
 const ANSWER_LIMIT: usize = 1 << 20;
@@ -155,11 +155,7 @@ impl Client {
     /// # Errors
     ///
     /// When it cannot be found out.
-    pub async fn manifest(
-        &self,
-        repository: &str,
-        version: &str,
-    ) -> Result<Option<Digest>, Fault> {
+    pub async fn manifest(&self, repository: &str, version: &str) -> Result<Option<Digest>, Fault> {
         let mut ask = Ask::new(Method::HEAD, self.url(repository, "manifests", version)?);
         ask.scopes = vec![scope(repository, "pull,push")];
         ask.header(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
@@ -249,10 +245,7 @@ impl Client {
 
     async fn attempt(&self, ask: &Ask<'_>) -> Result<Answer, Fault> {
         let length: usize = ask.body.iter().map(Bytes::len).sum();
-        let mut request = self
-            .http
-            .request(ask.method.clone(), ask.url.clone())
-            .timeout(ask.limit);
+        let mut request = self.http.request(ask.method.clone(), ask.url.clone()).timeout(ask.limit);
         for (name, value) in &ask.headers {
             request = request.header(name, value);
         }
@@ -306,14 +299,7 @@ impl Client {
 
 impl Ask<'_> {
     fn new(method: Method, url: Url) -> Self {
-        Self {
-            method,
-            url,
-            headers: Vec::new(),
-            body: &[],
-            scopes: Vec::new(),
-            limit: ASK_LIMIT,
-        }
+        Self { method, url, headers: Vec::new(), body: &[], scopes: Vec::new(), limit: ASK_LIMIT }
     }
 
     fn header(&mut self, name: HeaderName, value: HeaderValue) {

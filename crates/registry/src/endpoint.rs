@@ -7,7 +7,7 @@ use regex::Regex;
 use thiserror::Error;
 
 use crate::name::Destination;
-use crate::reference::Version;
+use airgap::reference::Version;
 
 static HOST: LazyLock<Regex> = LazyLock::new(|| {
     let label = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9_-]*[a-zA-Z0-9])";
@@ -91,11 +91,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// When it is none of these.
-    pub fn parse(
-        registry: &str,
-        namespace: &str,
-        scheme: Scheme,
-    ) -> Result<Self, EndpointError> {
+    pub fn parse(registry: &str, namespace: &str, scheme: Scheme) -> Result<Self, EndpointError> {
         let shown: String = registry.chars().filter(|it| !it.is_control()).take(255).collect();
         let bare = match registry.split_once("://") {
             None => registry,

@@ -8,12 +8,10 @@ mod artifact;
 
 use std::fmt;
 
-use thiserror::Error;
-
 pub use artifact::{artifact_destination, sanitize_repository, sanitize_tag};
 
 use crate::endpoint::Endpoint;
-use crate::reference::{Reference, ReferenceError, Version};
+use airgap::reference::{Reference, Version};
 
 /// Below the namespace: what embedded-cluster needs (`imageutil.go: DestECImage`).
 pub(crate) const EMBEDDED_CLUSTER: &str = "embedded-cluster";
@@ -57,36 +55,6 @@ impl fmt::Display for Destination {
             Version::Digest(digest) => write!(f, "@{digest}"),
         }
     }
-}
-
-/// A path of an image file in a bundle that does not name an image.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ArchivePathError {
-    /// Too short. The original's words.
-    #[error("not enough parts in image name: {0:?}")]
-    Parts(Vec<String>),
-    /// Not a reference.
-    #[error(transparent)]
-    Reference(#[from] ReferenceError),
-}
-
-/// Understands the path of an image file below `images/docker-archive/`: `HOST/…/NAME/TAG` or
-/// `HOST/…/NAME/sha256/HEX` (`imageutil.go: RewriteDockerArchiveImage`).
-///
-/// # Errors
-///
-/// When it has fewer than three parts or is no reference.
-pub fn of_archive_path(path: &str) -> Result<Reference, ArchivePathError> {
-    let parts: Vec<&str> = path.split('/').collect();
-    let name = match parts.as_slice() {
-        [] | [_] | [_, _] => {
-            let parts = parts.iter().map(|it| (*it).to_owned()).collect();
-            return Err(ArchivePathError::Parts(parts));
-        }
-        [name @ .., "sha256", hex] => format!("{}@sha256:{hex}", name.join("/")),
-        [name @ .., tag] => format!("{}:{tag}", name.join("/")),
-    };
-    Ok(Reference::parse(&name)?)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod memory;
 mod pass;
 mod patience;
 mod plan;
+mod report;
 mod survey;
 mod tally;
 mod upload;
@@ -30,11 +31,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use error::{FailedImage, PushError, SourceError};
-pub use plan::{Blob, Image, Manifest, Plan, PlanError};
+pub use plan::{Blob, Image, Kind, Manifest, Plan, PlanError};
+pub use report::report;
 pub use tally::{ImageProgress, ImageState, Progress};
 
 use crate::client::{Client, Fault};
-use crate::digest::Digest;
+use airgap::Digest;
 use memory::Memory;
 use patience::Patience;
 use plan::Place;

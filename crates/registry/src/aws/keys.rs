@@ -80,9 +80,9 @@ pub fn find(environment: &dyn Fn(&str) -> Option<String>) -> Result<Keys, KeysEr
         Err(source) => return Err(KeysError::File { path, source }),
     };
     match of_profile(&text, &profile) {
-        Some(Some(keys)) => Ok(keys),
-        Some(None) => Err(KeysError::Incomplete { profile, path }),
-        None => Err(KeysError::None { profile, path }),
+        Profile::Keys(keys) => Ok(keys),
+        Profile::NoKeys => Err(KeysError::Incomplete { profile, path }),
+        Profile::Absent => Err(KeysError::None { profile, path }),
     }
 }
 
@@ -93,8 +93,14 @@ fn read(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// The keys of a profile: none without the profile, nothing in it without keys.
-fn of_profile(text: &str, profile: &str) -> Option<Option<Keys>> {
+/// What a credentials file has for a profile.
+enum Profile {
+    Keys(Keys),
+    NoKeys,
+    Absent,
+}
+
+fn of_profile(text: &str, profile: &str) -> Profile {
     let mut section = "";
     let mut found = false;
     let (mut id, mut secret, mut token) = (None, None, None);
@@ -115,12 +121,15 @@ fn of_profile(text: &str, profile: &str) -> Option<Option<Keys>> {
             }
         }
     }
-    let keys = id.zip(secret).map(|(access_key_id, secret)| Keys {
-        access_key_id,
-        secret_access_key: secret.into(),
-        session_token: token.map(SecretString::from),
-    });
-    found.then_some(keys)
+    match id.zip(secret) {
+        Some((access_key_id, secret)) => Profile::Keys(Keys {
+            access_key_id,
+            secret_access_key: secret.into(),
+            session_token: token.map(SecretString::from),
+        }),
+        None if found => Profile::NoKeys,
+        None => Profile::Absent,
+    }
 }
 
 #[cfg(test)]

@@ -60,9 +60,10 @@ fn authorization(
     let date = &time[..8];
     let names: Vec<&str> = signed.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
-    let lines: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let lines: Vec<String> = signed.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+    let lines = lines.join("\n");
     let canonical = format!(
-        "{method}\n{path}\n{query}\n{lines}\n{names}\n{}",
+        "{method}\n{path}\n{query}\n{lines}\n\n{names}\n{}",
         hex::encode(Sha256::digest(request.body))
     );
     let scope = format!("{date}/{}/{}/aws4_request", request.region, request.service);
@@ -104,9 +105,8 @@ mod tests {
             ("host", "example.amazonaws.com".to_owned()),
             ("x-amz-date", "20150830T123600Z".to_owned()),
         ];
-        let check = |method| {
-            authorization(method, "/", "", &signed, &request, &keys, "20150830T123600Z")
-        };
+        let check =
+            |method| authorization(method, "/", "", &signed, &request, &keys, "20150830T123600Z");
         assert_eq!(
             check("GET"),
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"

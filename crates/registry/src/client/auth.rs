@@ -140,9 +140,8 @@ impl Auth {
                 };
                 if challenge.scheme.eq_ignore_ascii_case("bearer") {
                     let realm = parameter("realm").unwrap_or_default();
-                    let realm = Url::parse(&realm).map_err(|_| {
-                        strange("its challenge names no token server".to_owned())
-                    })?;
+                    let realm = Url::parse(&realm)
+                        .map_err(|_| strange("its challenge names no token server".to_owned()))?;
                     self.allow(&realm)?;
                     return Ok(Challenge::Bearer { realm, service: parameter("service") });
                 }
@@ -287,9 +286,8 @@ fn basic(username: &str, password: &str) -> Result<HeaderValue, Fault> {
 }
 
 fn header(scheme: &str, value: &str) -> Result<HeaderValue, Fault> {
-    let mut header = HeaderValue::from_str(&format!("{scheme} {value}")).map_err(|_| {
-        Fault::Strange { what: "a token that cannot stand in a header".to_owned() }
-    })?;
+    let mut header = HeaderValue::from_str(&format!("{scheme} {value}"))
+        .map_err(|_| Fault::Strange { what: "a token that cannot stand in a header".to_owned() })?;
     header.set_sensitive(true);
     Ok(header)
 }

@@ -227,13 +227,19 @@ mod tests {
         let lines = [
             check(500, ""),
             check(503, "upstream is away\nmore"),
-            check(429, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down","detail":"1/s"}]}"#),
+            check(
+                429,
+                r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down","detail":"1/s"}]}"#,
+            ),
             check(408, ""),
             check(500, full),
             check(507, ""),
             check(401, ""),
             check(403, denied),
-            check(404, r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#),
+            check(
+                404,
+                r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#,
+            ),
             check(400, "{}"),
             check(413, "<html>"),
         ];

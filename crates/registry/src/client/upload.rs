@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::{Answer, Ask, COMMIT_LIMIT, Client, Fault, SEND_LIMIT, scope};
-use crate::digest::Digest;
+use airgap::Digest;
 
 const CHUNK_MIN: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -111,7 +111,11 @@ impl Client {
             ask.header(CONTENT_RANGE, range);
         }
         let answer = self.ask(ask).await?;
-        if answer.status.is_success() { self.next(session, &answer) } else { Err(unexpected(&answer)) }
+        if answer.status.is_success() {
+            self.next(session, &answer)
+        } else {
+            Err(unexpected(&answer))
+        }
     }
 
     /// Asks how much of an upload is there.
@@ -123,7 +127,11 @@ impl Client {
         let mut ask = Ask::new(Method::GET, session.location.clone());
         ask.scopes = vec![scope(repository, "pull,push")];
         let answer = self.ask(ask).await?;
-        if answer.status.is_success() { self.next(session, &answer) } else { Err(unexpected(&answer)) }
+        if answer.status.is_success() {
+            self.next(session, &answer)
+        } else {
+            Err(unexpected(&answer))
+        }
     }
 
     /// Ends an upload, with `rest` as its last part: the registry compares the whole with `digest`.
@@ -158,9 +166,10 @@ impl Client {
 
     /// What an answer says of an upload.
     fn next(&self, session: &Session, answer: &Answer) -> Result<Session, Fault> {
-        let location = match answer.headers.contains_key(reqwest::header::LOCATION) {
-            true => self.location(answer, &session.location)?,
-            false => session.location.clone(),
+        let location = if answer.headers.contains_key(reqwest::header::LOCATION) {
+            self.location(answer, &session.location)?
+        } else {
+            session.location.clone()
         };
         let range = answer.headers.get(RANGE).and_then(|it| it.to_str().ok());
         Ok(Session { location, confirmed: range.and_then(confirmed), chunk_min: session.chunk_min })
@@ -170,7 +179,8 @@ impl Client {
 /// Bytes that a `Range` tells of: `0-N`, with or without `bytes=`. `0-0` is none: no registry stops after one byte.
 fn confirmed(range: &str) -> Option<u64> {
     let range = range.trim();
-    let range = range.strip_prefix("bytes=").or_else(|| range.strip_prefix("bytes ")).unwrap_or(range);
+    let range =
+        range.strip_prefix("bytes=").or_else(|| range.strip_prefix("bytes ")).unwrap_or(range);
     let (from, to) = range.split('/').next()?.split_once('-')?;
     if from.trim() != "0" {
         return None;

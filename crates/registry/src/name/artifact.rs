@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::{Destination, EMBEDDED_CLUSTER};
 use crate::endpoint::Endpoint;
-use crate::reference::Version;
+use airgap::reference::Version;
 
 /// The most characters of a tag.
 const TAG_LIMIT: usize = 128;

@@ -12,8 +12,9 @@ fn endpoint(namespace: &str) -> Endpoint {
 
 fn check(namespace: &str, name: &str) -> String {
     match Reference::parse(&name.replace("HEX", HEX)) {
-        Ok(it) => format!("{it} -> {}", Destination::of(&it, &endpoint(namespace)))
-            .replace(HEX, "HEX"),
+        Ok(it) => {
+            format!("{it} -> {}", Destination::of(&it, &endpoint(namespace))).replace(HEX, "HEX")
+        }
         Err(error) => format!("Error: {error}").replace(HEX, "HEX"),
     }
 }
@@ -54,33 +55,6 @@ fn destinations_of_names() {
 }
 
 #[test]
-fn destinations_of_archive_paths() {
-    let check = |path: &str| match of_archive_path(&path.replace("HEX", HEX)) {
-        Ok(it) => Destination::of(&it, &endpoint("somebigbank")).to_string().replace(HEX, "HEX"),
-        Err(error) => format!("Error: {error}"),
-    };
-    let lines = [
-        "quay.io/someorg/debian/0.1",
-        "quay.io/someorg/debian/sha256/HEX",
-        "quay.io/debian/0.1",
-        "411111111111.dkr.ecr.us-west-1.amazonaws.com/myrepo/v0.0.1",
-        "quay.io/debian",
-        "debian",
-        "quay.io/someorg/debian/sha256/12",
-    ]
-    .map(check);
-    assert_snapshot!(lines.join("\n"), @r#"
-    localhost:5000/somebigbank/debian:0.1
-    localhost:5000/somebigbank/debian@sha256:HEX
-    localhost:5000/somebigbank/debian:0.1
-    localhost:5000/somebigbank/myrepo:v0.0.1
-    Error: not enough parts in image name: ["quay.io", "debian"]
-    Error: not enough parts in image name: ["debian"]
-    Error: `quay.io/someorg/debian@sha256:12` is not a name of an image: its digest is not `sha256:` and 64 hex digits
-    "#);
-}
-
-#[test]
 fn embedded_cluster_names() {
     let image = Reference::parse(&format!("quay.io/someorg/debian:0.1@sha256:{HEX}")).expect("ok");
     let destination = Destination::of_embedded_cluster(&image, &endpoint("somebigbank"));
@@ -112,8 +86,9 @@ fn embedded_cluster_names() {
 
 #[test]
 fn sanitised_tags_and_repositories() {
-    let tags = ["1.0.0", ".1", "-1", "a b", "ä1", "", &"x".repeat(130), &format!("{}-a", "x".repeat(128))]
-        .map(|it| sanitize_tag(it).replace(&"x".repeat(128), "128x"));
+    let tags =
+        ["1.0.0", ".1", "-1", "a b", "ä1", "", &"x".repeat(130), &format!("{}-a", "x".repeat(128))]
+            .map(|it| sanitize_tag(it).replace(&"x".repeat(128), "128x"));
     assert_snapshot!(tags.join("|"), @"1.0.0|1|1|ab|1||128x|128x");
     let names = ["charts.tar.gz", "My App", "a..b", "a___b", "a--b", ".a-", "ÄB", ""]
         .map(sanitize_repository);
@@ -127,7 +102,6 @@ proptest! {
             let destination = Destination::of(&image, &endpoint("ns")).to_string();
             prop_assert!(Reference::parse(&destination).is_ok(), "{}", destination);
         }
-        let _ = of_archive_path(&text);
     }
 
     #[test]

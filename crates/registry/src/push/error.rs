@@ -85,7 +85,9 @@ impl PushError {
                 "check that the bundle can be read and does not change, then run the same command again"
             }
             Self::Running { .. } => "wait for the other push to end",
-            Self::Memory { .. } => "check the permissions of the state folder and the room on its disk",
+            Self::Memory { .. } => {
+                "check the permissions of the state folder and the room on its disk"
+            }
         }
     }
 }

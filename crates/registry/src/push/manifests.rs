@@ -40,13 +40,12 @@ async fn put(shared: &Shared, image: usize) -> Result<(), Fault> {
     let repository = &it.destination.repository;
     let own = it.manifests.len() - 1;
     for (at, manifest) in it.manifests.iter().enumerate() {
-        let version = match at == own {
-            true => it.destination.version_text(),
-            false => manifest.digest.to_string(),
-        };
+        let version =
+            if at == own { it.destination.version_text() } else { manifest.digest.to_string() };
         let what = format!("put manifest {version} into {repository}");
-        let attempt =
-            || shared.client.put_manifest(repository, &version, &manifest.media_type, &manifest.bytes);
+        let attempt = || {
+            shared.client.put_manifest(repository, &version, &manifest.media_type, &manifest.bytes)
+        };
         shared.keep(&what, attempt).await?;
     }
     Ok(())

@@ -154,7 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::digest::Digest;
+    use airgap::Digest;
 
     fn place(name: &str) -> Place {
         Place { repository: name.into(), digest: Digest::of(name.as_bytes()) }

@@ -19,7 +19,7 @@ use super::plan::Place;
 use super::upload::{Ended, Part, Upload};
 use super::{Event, Pushed, Shared, Source, Todo, manifests, survey};
 use crate::client::Session;
-use crate::digest::Digest;
+use airgap::Digest;
 
 /// Where a blob goes in this pass, and from which byte.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ pub(super) async fn run(
     let stopped = Arc::new(AtomicBool::new(false));
     let slots = Arc::new(Semaphore::new(shared.options.parallelism.max(1)));
     let _leave = Leave(Arc::clone(&stopped), Arc::clone(&slots));
-    let (begin, mut begun) = mpsc::unbounded_channel::<Begin>();
+    let (begin, mut starting) = mpsc::unbounded_channel::<Begin>();
     let options = &shared.options;
     let feeder = Feeder {
         targets,
@@ -88,7 +88,7 @@ pub(super) async fn run(
     let mut read = None;
     loop {
         tokio::select! {
-            Some(it) = begun.recv() => start(shared, it, &mut uploads),
+            Some(it) = starting.recv() => start(shared, it, &mut uploads),
             Some(ended) = uploads.join_next(), if !uploads.is_empty() => {
                 let (place, ended) = ended.unwrap_or_else(|it| std::panic::resume_unwind(it.into_panic()));
                 settle(shared, todo, pushed, &place, ended);

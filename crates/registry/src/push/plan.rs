@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::digest::Digest;
 use crate::name::Destination;
-use crate::reference::Version;
+use airgap::Digest;
+use airgap::reference::Version;
 
 /// A blob of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +34,22 @@ pub struct Manifest {
     pub blobs: Vec<Blob>,
 }
 
+/// What an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An image of the application.
+    Application,
+    /// An image of an embedded cluster.
+    EmbeddedCluster,
+    /// A file of an embedded cluster.
+    Artifact,
+}
+
 /// An image, or an artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
+    /// What it is for.
+    pub kind: Kind,
     /// Its name where it comes from.
     pub name: String,
     /// Where it goes.
@@ -201,10 +214,11 @@ impl Plan {
     /// Where the blobs of an image have to be.
     pub(super) fn places(&self, image: usize) -> impl Iterator<Item = Place> {
         let repository = self.repository(image);
-        self.images[image].manifests.iter().flat_map(|it| &it.blobs).map(|blob| Place {
-            repository: Arc::clone(repository),
-            digest: blob.digest,
-        })
+        self.images[image]
+            .manifests
+            .iter()
+            .flat_map(|it| &it.blobs)
+            .map(|blob| Place { repository: Arc::clone(repository), digest: blob.digest })
     }
 
     /// Every blob in every repository, with its bytes and its images.
@@ -219,7 +233,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::endpoint::{Endpoint, Scheme};
-    use crate::reference::Reference;
+    use airgap::Reference;
 
     fn image(name: &str, content: &str) -> Image {
         let endpoint = Endpoint::parse("localhost:5000/ns", "", Scheme::Https).expect("one");
@@ -232,6 +246,7 @@ mod tests {
             blobs: vec![Blob { digest: Digest::of(b"layer"), size: 5, inline: None }],
         };
         Image {
+            kind: Kind::Application,
             name: reference.to_string(),
             destination: Destination::of(&reference, &endpoint),
             manifests: vec![manifest],
@@ -241,9 +256,7 @@ mod tests {
     fn check(images: Vec<Image>) -> String {
         match Plan::new(images) {
             Ok(plan) => format!("{} images, {} bytes", plan.images().len(), plan.size()),
-            Err(errors) => {
-                errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            }
+            Err(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         }
     }
 

@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use super::plan::Place;
-use super::{Event, Pushed, PushError, Shared, Source, Todo};
+use super::{Event, PushError, Pushed, Shared, Source, Todo};
 use crate::client::{Fault, Mounted};
 use crate::push::tally::ImageState;
 
@@ -124,8 +124,7 @@ fn sourced(shared: &Shared, source: &dyn Source, todo: &mut Todo) {
         .cloned()
         .collect();
     for place in nowhere {
-        let reason =
-            format!("blob {} is neither in the registry nor in the bundle", place.digest);
+        let reason = format!("blob {} is neither in the registry nor in the bundle", place.digest);
         todo.fail_place(shared, &place, &reason, None);
     }
 }
@@ -152,8 +151,12 @@ async fn permission(shared: &Shared, todo: &mut Todo) {
         .await;
     for (repository, end) in found {
         let Err(fault) = end else { continue };
-        let images: Vec<usize> =
-            todo.open.iter().copied().filter(|it| *shared.plan.repository(*it) == repository).collect();
+        let images: Vec<usize> = todo
+            .open
+            .iter()
+            .copied()
+            .filter(|it| *shared.plan.repository(*it) == repository)
+            .collect();
         for image in images {
             let reason = format!("no permission to push to {repository}: {fault}");
             todo.fail(shared, image, &reason, Some(fault.clone()));

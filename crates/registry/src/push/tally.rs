@@ -207,11 +207,11 @@ mod tests {
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    use super::super::plan::{Blob, Image, Manifest};
+    use super::super::plan::{Blob, Image, Kind, Manifest};
     use super::*;
-    use crate::digest::Digest;
     use crate::name::Destination;
-    use crate::reference::Version;
+    use airgap::Digest;
+    use airgap::reference::Version;
 
     fn blob(name: &str, size: u64) -> Blob {
         Blob { digest: Digest::of(name.as_bytes()), size, inline: None }
@@ -219,6 +219,7 @@ mod tests {
 
     fn plan() -> Plan {
         let image = |name: &str, blobs: Vec<Blob>| Image {
+            kind: Kind::Application,
             name: name.to_owned(),
             destination: Destination {
                 host: "localhost".to_owned(),
@@ -265,7 +266,9 @@ mod tests {
             let (plan, now) = (plan(), Instant::now());
             let tally = Tally::new(&plan, now);
             let places = [place("a", "shared"), place("a", "one"), place("b", "shared"), place("b", "two")];
-            places.iter().for_each(|it| tally.missing(it));
+            for it in &places {
+                tally.missing(it);
+            }
             let mut last = tally.progress(&plan, now);
             for (at, bytes) in steps {
                 tally.confirmed(&places[at], bytes);

@@ -119,8 +119,7 @@ impl Upload {
         loop {
             let session = self.begin().await?;
             self.sent += self.size;
-            let ended =
-                self.shared.client.complete(&repository, &session, digest, &body).await;
+            let ended = self.shared.client.complete(&repository, &session, digest, &body).await;
             let fault = match ended {
                 Ok(()) => {
                     self.shared.patience.came_through();
@@ -179,8 +178,7 @@ impl Upload {
         while self.there < end {
             self.sent += end - self.there;
             let client = &self.shared.client;
-            let ended =
-                client.send(&self.place.repository, &session, self.there, &self.held).await;
+            let ended = client.send(&self.place.repository, &session, self.there, &self.held).await;
             let before = self.there;
             match ended {
                 Ok(next) => {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use airgap::Digest;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
@@ -16,7 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use registry::push::{PushError, Source, SourceError};
-use registry::{Client, ClientError, Credentials, Digest, Endpoint, Fault, Scheme, Tls, push};
+use registry::{Client, ClientError, Credentials, Endpoint, Fault, Scheme, Tls, push};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -100,7 +101,8 @@ async fn certificates_are_checked() {
     let any = Tls { authorities: Vec::new(), accept_any: true };
     push_with(&endpoint, Scheme::Https, &any, none, 20).await.expect("anything goes");
 
-    let broken = Tls { authorities: vec![b"-----BEGIN CERTIFICATE-----\nx\n".to_vec()], accept_any: false };
+    let broken =
+        Tls { authorities: vec![b"-----BEGIN CERTIFICATE-----\nx\n".to_vec()], accept_any: false };
     let broken = Client::new(&endpoint, Scheme::Https, &broken, Credentials::Anonymous);
     assert!(matches!(broken, Err(ClientError::Authority(_) | ClientError::Setup(_))), "{broken:?}");
 }
@@ -116,7 +118,10 @@ async fn names_and_passwords() {
     let endpoint = server.endpoint("ns");
     let with = |credentials| push_with(&endpoint, Scheme::Http, &TLS, credentials, 21);
     let nobody = with(Credentials::Anonymous).await.expect_err("it asks");
-    assert!(matches!(&nobody, PushError::Access(Fault::Unauthorized { reason }) if reason.contains("none were given")), "{nobody:?}");
+    assert!(
+        matches!(&nobody, PushError::Access(Fault::Unauthorized { reason }) if reason.contains("none were given")),
+        "{nobody:?}"
+    );
     let wrong = with(basic("pusher", "wrong")).await.expect_err("wrong");
     assert!(matches!(&wrong, PushError::Access(Fault::Unauthorized { .. })), "{wrong:?}");
     assert!(!format!("{wrong:?}").contains("wrong"), "no password in an error");
@@ -255,8 +260,7 @@ async fn tokens_that_end_during_the_push_are_asked_for_again() {
     let images = mixed(22);
     let client =
         Client::new(&endpoint, Scheme::Http, &TLS, basic("pusher", "correct horse")).expect("one");
-    let source =
-        Late { images: images.source(), port: server.port(), tokens: Arc::clone(&tokens) };
+    let source = Late { images: images.source(), port: server.port(), tokens: Arc::clone(&tokens) };
     let pushed =
         push(client, images.plan(&endpoint), Arc::new(source), options(), Watch::new()).await;
     assert_eq!(pushed.expect("pushed").pushed, 9);
@@ -286,5 +290,8 @@ async fn a_user_who_may_only_pull_is_told_before_the_first_byte() {
     let error = push_with(&server.endpoint("ns"), Scheme::Http, &TLS, credentials, 24).await;
     let error = error.expect_err("no permission");
     let text = format!("{error:?}");
-    assert!(text.contains("no permission to push to") || matches!(error, PushError::Access(_)), "{text}");
+    assert!(
+        text.contains("no permission to push to") || matches!(error, PushError::Access(_)),
+        "{text}"
+    );
 }

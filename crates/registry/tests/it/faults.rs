@@ -88,7 +88,10 @@ async fn a_registry_that_only_reads_is_found_out_before_the_first_byte() {
     let error =
         push_to(proxy.port, "ns", &mixed(9), options(), &Watch::new()).await.expect_err("no");
     let PushError::Images { failed, .. } = &error else { panic!("{error:?}") };
-    assert!(failed.iter().all(|it| it.reason.starts_with("no permission to push to")), "{failed:?}");
+    assert!(
+        failed.iter().all(|it| it.reason.starts_with("no permission to push to")),
+        "{failed:?}"
+    );
     assert_eq!(proxy.with(|it| it.uploaded), 0);
 }
 

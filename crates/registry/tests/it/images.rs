@@ -5,11 +5,12 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use airgap::{Digest, Reference};
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{RngCore as _, SeedableRng as _};
-use registry::push::{Blob, Image, Manifest, Plan, Source, SourceError};
-use registry::{Destination, Digest, Endpoint, Reference};
+use registry::push::{Blob, Image, Kind, Manifest, Plan, Source, SourceError};
+use registry::{Destination, Endpoint};
 use serde_json::{Value, json};
 
 pub(crate) const LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
@@ -20,7 +21,7 @@ const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 /// Images and their blobs.
 #[derive(Default)]
 pub(crate) struct Images {
-    pub(crate) images: Vec<(String, Vec<Manifest>)>,
+    pub(crate) all: Vec<(String, Vec<Manifest>)>,
     blobs: Vec<(Digest, Bytes)>,
     noise: Option<StdRng>,
 }
@@ -90,16 +91,21 @@ impl Images {
     }
 
     pub(crate) fn image(&mut self, name: &str, manifests: Vec<Manifest>) {
-        self.images.push((name.to_owned(), manifests));
+        self.all.push((name.to_owned(), manifests));
     }
 
     pub(crate) fn plan(&self, endpoint: &Endpoint) -> Plan {
         let image = |(name, manifests): &(String, Vec<Manifest>)| {
             let reference = Reference::parse(name).expect("a name");
             let destination = Destination::of(&reference, endpoint);
-            Image { name: name.clone(), destination, manifests: manifests.clone() }
+            Image {
+                kind: Kind::Application,
+                name: name.clone(),
+                destination,
+                manifests: manifests.clone(),
+            }
         };
-        Plan::new(self.images.iter().map(image).collect()).expect("they fit together")
+        Plan::new(self.all.iter().map(image).collect()).expect("they fit together")
     }
 
     pub(crate) fn source(&self) -> Memory {
@@ -113,10 +119,6 @@ impl Images {
 
     pub(crate) fn blob_count(&self) -> usize {
         self.blobs.len()
-    }
-
-    pub(crate) fn blob_digests(&self) -> impl Iterator<Item = Digest> {
-        self.blobs.iter().map(|it| it.0)
     }
 }
 
@@ -195,6 +197,6 @@ pub(crate) fn mixed(seed: u64) -> Images {
 
 /// What a registry must hold of these images: digest and bytes of each manifest.
 pub(crate) fn manifests(images: &Images) -> BTreeMap<Digest, Bytes> {
-    let all = images.images.iter().flat_map(|it| &it.1);
+    let all = images.all.iter().flat_map(|it| &it.1);
     all.map(|it| (it.digest, it.bytes.clone())).collect()
 }

@@ -179,7 +179,9 @@ async fn answer(status: u16, body: Incoming) -> Response<Full<Bytes>> {
     }
     let text = match status {
         500 => r#"{"errors":[{"code":"UNKNOWN","message":"unknown error"}]}"#,
-        507 => r#"{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":{"DriverName":"filesystem","Enclosed":{"Op":"write","Path":"/var/lib/registry","Err":28}}}]}"#,
+        507 => {
+            r#"{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":{"DriverName":"filesystem","Enclosed":{"Op":"write","Path":"/var/lib/registry","Err":28}}}]}"#
+        }
         _ => "",
     };
     let status = if status == 507 { 500 } else { status };

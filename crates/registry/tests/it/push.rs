@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use registry::push::{Event, Options, PushError, Pushed, push};
+use registry::push::{Options, PushError, Pushed, push};
 
 use crate::images::{Images, manifests, mixed};
 use crate::proxy::Proxy;
@@ -34,17 +34,14 @@ pub(crate) fn assert_there(server: &Server, namespace: &str, images: &Images) {
         assert_eq!(server.blob(digest).as_deref(), Some(&bytes[..]), "manifest {digest}");
     }
     let links = server.links();
-    for (name, manifests) in &images.images {
+    for (name, manifests) in &images.all {
         let digest = manifests.last().expect("one").digest.to_string();
         let repository = name.rsplit('/').next().expect("a name");
-        let (repository, link) = match repository.split_once('@') {
-            Some((repository, digest)) => {
-                (repository, format!("revisions/sha256/{}/link", &digest[7..]))
-            }
-            None => {
-                let (repository, tag) = repository.split_once(':').expect("a tag");
-                (repository, format!("tags/{tag}/current/link"))
-            }
+        let (repository, link) = if let Some((repository, digest)) = repository.split_once('@') {
+            (repository, format!("revisions/sha256/{}/link", &digest[7..]))
+        } else {
+            let (repository, tag) = repository.split_once(':').expect("a tag");
+            (repository, format!("tags/{tag}/current/link"))
         };
         let path = format!("{namespace}/{repository}/_manifests/{link}");
         let found = links.iter().find(|it| it.0 == path).map(|it| it.1.clone());
@@ -86,9 +83,9 @@ async fn one_changed_layer_is_all_that_is_sent() {
     images.image("quay.io/org/app:1", vec![manifest]);
     push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("pushed");
     let changed = images.blob(123_456);
-    let manifest = images.docker([&layers[..4], &[changed.clone()]].concat());
+    let manifest = images.docker([&layers[..4], std::slice::from_ref(&changed)].concat());
     let config = manifest.blobs[0].size;
-    images.images.clear();
+    images.all.clear();
     images.image("quay.io/org/app:2", vec![manifest]);
     let pushed =
         push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("pushed");
@@ -103,7 +100,7 @@ async fn content_of_the_plan_needs_no_source() {
     let mut manifest = images.oci(Vec::new());
     let config = Bytes::from_static(b"{}");
     manifest.blobs = vec![registry::push::Blob {
-        digest: registry::Digest::of(&config),
+        digest: airgap::Digest::of(&config),
         size: 2,
         inline: Some(config),
     }];
@@ -112,7 +109,7 @@ async fn content_of_the_plan_needs_no_source() {
         manifest.media_type, manifest.blobs[0].digest
     );
     manifest.bytes = text.into();
-    manifest.digest = registry::Digest::of(&manifest.bytes);
+    manifest.digest = airgap::Digest::of(&manifest.bytes);
     images.image("quay.io/org/artifact:1", vec![manifest]);
     let endpoint = server.endpoint("");
     let source = Arc::new(images.source());
@@ -131,11 +128,8 @@ async fn an_image_with_a_part_that_is_nowhere_fails_alone() {
     let good = images.blob(1000);
     let manifest = images.docker(vec![good]);
     images.image("quay.io/org/good:1", vec![manifest]);
-    let nowhere = registry::push::Blob {
-        digest: registry::Digest::of(b"nowhere"),
-        size: 7,
-        inline: None,
-    };
+    let nowhere =
+        registry::push::Blob { digest: airgap::Digest::of(b"nowhere"), size: 7, inline: None };
     let manifest = images.docker(vec![nowhere.clone()]);
     images.image("quay.io/org/bad:1", vec![manifest]);
     let watch = Watch::new();
@@ -146,9 +140,8 @@ async fn an_image_with_a_part_that_is_nowhere_fails_alone() {
         failed[0].reason,
         format!("blob {} is neither in the registry nor in the bundle", nowhere.digest)
     );
-    images.images.pop();
+    images.all.pop();
     assert_there(&server, "ns", &images);
-    let _ = Event::Progress;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,9 +151,10 @@ async fn a_source_that_changes_ends_the_push() {
     let endpoint = server.endpoint("ns");
     let mut source = images.source();
     source.cut = Some(70_000);
-    let error = push(server.client(), images.plan(&endpoint), Arc::new(source), options(), Watch::new())
-        .await
-        .expect_err("the source fails");
+    let error =
+        push(server.client(), images.plan(&endpoint), Arc::new(source), options(), Watch::new())
+            .await
+            .expect_err("the source fails");
     assert!(matches!(error, PushError::Source(_)), "{error:?}");
     push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("the next one");
     assert_there(&server, "ns", &images);

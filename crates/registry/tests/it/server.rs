@@ -85,7 +85,7 @@ impl Server {
     }
 
     /// Bytes of a stored blob.
-    pub(crate) fn blob(&self, digest: registry::Digest) -> Option<Vec<u8>> {
+    pub(crate) fn blob(&self, digest: airgap::Digest) -> Option<Vec<u8>> {
         let hex = digest.hex();
         let path = format!("data/docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]);
         std::fs::read(self.folder.path().join(path)).ok()
