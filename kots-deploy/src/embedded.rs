@@ -13,6 +13,7 @@ pub use missing::{Embedded, start};
 #[cfg(feature = "embedded")]
 mod linked {
     use upstream_handler::serve::{Running, ServeOptions, TargetSpec, serve};
+    use upstream_handler::target::ClusterOptions;
 
     use super::{Failure, Path, PathBuf, SecretString};
 
@@ -33,6 +34,7 @@ mod linked {
             listen: ([127, 0, 0, 1], 0).into(),
             state: dir.to_owned(),
             target: TargetSpec::Directory(dir.join("deployed")),
+            cluster: ClusterOptions::default(),
             auth_string_file: None,
             release_endpoint: None,
             license_root_keys: license_root_keys.to_vec(),

@@ -5,21 +5,23 @@
 //! was stopped in between finds it again and carries on. `deployed` is only ever written after the
 //! target has said so.
 
+pub(crate) mod follow;
 pub(crate) mod gate;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::task::JoinSet;
-use wire::app::DownstreamLogs;
 
 use crate::context::{Context, Shared};
 use crate::faults;
 use crate::http::reply::chain;
 use crate::store::versions::{DEPLOYED, FAILED, VersionRow, end_deploy};
-use crate::store::{Store, StoreError, outputs};
-use crate::target::{Carried, Deployment, observe};
+use crate::store::{Store, StoreError, applied, outputs};
+use crate::target::{Deployment, End, Report, informer};
 
 /// Pause before the queue is read again after the database failed.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -66,27 +68,27 @@ pub(crate) async fn run_queue(shared: Shared) {
     while running.join_next().await.is_some() {}
 }
 
+/// How a deploy ended, for the database.
+struct Ended {
+    status: &'static str,
+    info: String,
+    report: Report,
+}
+
 /// Carries one version out and stores how that ended.
 async fn deploy(shared: &Shared, row: VersionRow) {
     let (app_id, sequence) = (row.app_id.clone(), row.sequence);
     tracing::info!(app = app_id, sequence, "deploying");
-    let result = carry(shared, &row).await;
-    let (status, info, logs, carried) = match result {
-        Ok(carried) => {
-            let logs =
-                DownstreamLogs { apply_stdout: carried.said.clone(), ..DownstreamLogs::default() };
-            (DEPLOYED, String::new(), logs, Some(carried))
-        }
-        Err(causes) => {
-            let said = causes.join(": ");
-            tracing::error!(app = app_id, sequence, "deploying failed: {said}");
-            let logs = DownstreamLogs { apply_stderr: said.clone(), ..DownstreamLogs::default() };
-            (FAILED, said, logs, None)
-        }
+    let Some(ended) = carry(shared, &row).await else {
+        tracing::info!(app = app_id, sequence, "deploying goes on at the next start");
+        return;
     };
+    if ended.status == FAILED {
+        tracing::error!(app = app_id, sequence, "deploying failed: {}", ended.info);
+    }
     faults::point("deploy-before-commit");
     let mut wait = PAUSE;
-    while let Err(error) = store_end(shared, &row, status, &info, &logs, carried.as_ref()).await {
+    while let Err(error) = store_end(shared, &row, &ended).await {
         // The target has it; that must not be forgotten because the disk is full for a while.
         tracing::error!("the end of a deploy cannot be stored: {}", chain(&error).join(": "));
         tokio::select! {
@@ -97,53 +99,107 @@ async fn deploy(shared: &Shared, row: VersionRow) {
     faults::point("deploy-after-commit");
 }
 
-/// Brings the version's tree to the target. The error is the causes, outermost first.
-async fn carry(shared: &Shared, row: &VersionRow) -> Result<Carried, Vec<String>> {
+/// Brings the version's tree to the target. `None` when the server stopped meanwhile.
+async fn carry(shared: &Shared, row: &VersionRow) -> Option<Ended> {
+    let prepared = match prepare(shared, row).await {
+        Ok(prepared) => prepared,
+        Err(causes) => return Some(failed(Report::default(), vec![causes.join(": ")])),
+    };
+    faults::point("deploy-before-target");
+    // The folder of the trees stays until the target is done with it.
+    let Prepared { deployment, work: _work } = prepared;
+    match shared.target.deploy(deployment, &shared.stop).await {
+        (_, End::Stopped) => None,
+        (report, End::Carried) => Some(Ended { status: DEPLOYED, info: String::new(), report }),
+        (report, End::Failed(errors)) => {
+            let told = errors.iter().map(|error| chain(error).join(": ")).collect();
+            Some(failed(report, told))
+        }
+    }
+}
+
+/// The end of a deploy that failed: the first error is its reason, all of them are in its output.
+fn failed(mut report: Report, errors: Vec<String>) -> Ended {
+    let logs = &mut report.logs;
+    let is_told = [&logs.dryrun_stderr, &logs.apply_stderr, &logs.helm_stderr]
+        .iter()
+        .any(|it| !it.trim().is_empty());
+    if !is_told {
+        logs.apply_stderr = errors.join("\n");
+    }
+    let n_more = errors.len().saturating_sub(1);
+    let mut info = errors.into_iter().next().unwrap_or_default();
+    if n_more > 0 {
+        info = format!("{info} (and {n_more} more)");
+    }
+    Ended { status: FAILED, info, report }
+}
+
+/// A version that is ready for the target.
+struct Prepared {
+    deployment: Deployment,
+    work: TempDir,
+}
+
+/// Unpacks the trees and notes that the version's may be in place from now on. The error is the causes,
+/// outermost first.
+async fn prepare(shared: &Shared, row: &VersionRow) -> Result<Prepared, Vec<String>> {
     let app = shared
         .store
         .app_by_id(&row.app_id)
         .await
         .map_err(|error| chain(&error))?
         .ok_or_else(|| vec!["the application was removed".to_owned()])?;
+    let before = shared.store.applied(&row.app_id).await.map_err(|error| chain(&error))?;
+    let note = async {
+        let mut tx = shared.store.begin().await?;
+        applied::begin_apply(&mut tx, &row.app_id, &row.tree_sha256).await?;
+        Store::commit(tx).await
+    };
+    note.await.map_err(|error| chain(&error))?;
     let (shared, row) = (Arc::clone(shared), row.clone());
-    let informers = row.facts().status_informers;
-    tokio::task::spawn_blocking(move || {
+    let unpacked = tokio::task::spawn_blocking(move || {
         let work = shared.archives.work_folder().map_err(|error| chain(&error))?;
-        let tree = work.path().join("tree");
-        crate::versions::unpack_tree(&shared.archives, &row.tree_sha256, &tree)
-            .map_err(|error| chain(&error))?;
-        faults::point("deploy-before-target");
-        shared
-            .target
-            .deploy(&Deployment {
-                app_slug: &app.slug,
-                namespace: &app.namespace,
-                sequence: row.sequence,
-                digest: &row.tree_sha256,
-                tree: &tree,
-                status_informers: &informers,
-            })
-            .map_err(|error| chain(&error))
-    })
-    .await
-    .unwrap_or_else(|_| Err(vec!["deploying ended in a bug of this server".to_owned()]))
+        let unpack = |name: String, sha256: &str| -> Result<PathBuf, Vec<String>> {
+            let folder = work.path().join(name);
+            crate::versions::unpack_tree(&shared.archives, sha256, &folder)
+                .map_err(|error| chain(&error))?;
+            Ok(folder)
+        };
+        let tree = unpack("tree".to_owned(), &row.tree_sha256)?;
+        let mut trees = Vec::new();
+        for (place, sha256) in before.iter().enumerate() {
+            // What is there of this very tree stays.
+            if *sha256 != row.tree_sha256 {
+                trees.push(unpack(format!("before-{place}"), sha256)?);
+            }
+        }
+        let deployment = Deployment {
+            app_slug: app.slug,
+            namespace: app.namespace,
+            sequence: row.sequence,
+            digest: row.tree_sha256.clone(),
+            tree,
+            before: trees,
+            status_informers: row.facts().status_informers,
+        };
+        Ok(Prepared { deployment, work })
+    });
+    unpacked
+        .await
+        .unwrap_or_else(|_| Err(vec!["deploying ended in a bug of this server".to_owned()]))
 }
 
-async fn store_end(
-    shared: &Context,
-    row: &VersionRow,
-    status: &str,
-    info: &str,
-    logs: &DownstreamLogs,
-    carried: Option<&Carried>,
-) -> Result<(), StoreError> {
+async fn store_end(shared: &Context, row: &VersionRow, ended: &Ended) -> Result<(), StoreError> {
     let mut tx = shared.store.begin().await?;
-    end_deploy(&mut tx, &row.app_id, row.sequence, status, info).await?;
-    outputs::put_output(&mut tx, &row.app_id, row.sequence, logs).await?;
-    if let Some(carried) = carried {
-        let state = observe::worst(&carried.resources);
-        outputs::put_observed(&mut tx, &row.app_id, row.sequence, &state, &carried.resources)
-            .await?;
+    end_deploy(&mut tx, &row.app_id, row.sequence, ended.status, &ended.info).await?;
+    outputs::put_output(&mut tx, &row.app_id, row.sequence, &ended.report.logs).await?;
+    if ended.status == DEPLOYED {
+        applied::end_apply(&mut tx, &row.app_id, &row.tree_sha256).await?;
+    }
+    if let Some(resources) = &ended.report.resources {
+        let state = informer::worst(resources);
+        outputs::put_observed(&mut tx, &row.app_id, row.sequence, &state, resources).await?;
     }
     Store::commit(tx).await
 }

@@ -4,6 +4,8 @@
 
 /// Namespace the application is deployed to and the server lives in. Default `default`.
 pub const POD_NAMESPACE: &str = "POD_NAMESPACE";
+/// Namespace the application is deployed to, before [`POD_NAMESPACE`]; the server lives elsewhere then.
+pub const KOTSADM_TARGET_NAMESPACE: &str = "KOTSADM_TARGET_NAMESPACE";
 /// HS256 key of the session tokens. Made in the state folder when absent.
 pub const SESSION_KEY: &str = "SESSION_KEY";
 /// AES-192-GCM key text for passwords at rest. Made in the state folder when absent.
@@ -28,6 +30,12 @@ pub const KOTSADM_LISTEN: &str = "KOTSADM_LISTEN";
 pub const KOTSADM_STATE: &str = "KOTSADM_STATE";
 /// Deploy target (`--target`). An addition of ours.
 pub const KOTSADM_TARGET: &str = "KOTSADM_TARGET";
+/// Takes fields over that others own in a cluster (`--force-conflicts`). An addition of ours.
+pub const KOTSADM_FORCE_CONFLICTS: &str = "KOTSADM_FORCE_CONFLICTS";
+/// Seconds that objects of a deploy are waited for (`--wait-limit`). An addition of ours.
+pub const KOTSADM_WAIT_LIMIT: &str = "KOTSADM_WAIT_LIMIT";
+/// The `helm` program. Default: `helm` on the PATH.
+pub const KOTS_HELM: &str = "KOTS_HELM";
 /// File with the auth string (`--auth-string-file`). An addition of ours.
 pub const KOTSADM_AUTH_STRING_FILE: &str = "KOTSADM_AUTH_STRING_FILE";
 /// Largest upload in bytes. An addition of ours; default 16 GiB.

@@ -25,8 +25,9 @@ use crate::context::{Context, Locks, Shared};
 use crate::release::Surroundings;
 use crate::secrets::{SecretError, Secrets};
 use crate::store::{Store, StoreError};
+use crate::target::cluster::Cluster;
 use crate::target::directory::Directory;
-use crate::target::{Target, TargetError};
+use crate::target::{ClusterOptions, Target, TargetError};
 use crate::{deploy, env, http};
 
 /// Largest upload when nothing else is said, in bytes.
@@ -39,6 +40,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub enum TargetSpec {
     /// `dir:PATH`.
     Directory(PathBuf),
+    /// `cluster`.
+    Cluster,
 }
 
 impl std::str::FromStr for TargetSpec {
@@ -47,7 +50,8 @@ impl std::str::FromStr for TargetSpec {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Directory(path.into())),
-            _ => Err(format!("`{text}` is not a target: expected `dir:PATH`")),
+            None if text == "cluster" => Ok(Self::Cluster),
+            _ => Err(format!("`{text}` is not a target: expected `dir:PATH` or `cluster`")),
         }
     }
 }
@@ -61,6 +65,8 @@ pub struct ServeOptions {
     pub state: PathBuf,
     /// Where versions are deployed to.
     pub target: TargetSpec,
+    /// How a cluster is used, when that is the target.
+    pub cluster: ClusterOptions,
     /// Holds the whole `Kots …` value; without it one is made in the state folder.
     pub auth_string_file: Option<PathBuf>,
     /// The vendor's endpoint; without it the environment's or the licence's.
@@ -146,18 +152,20 @@ pub struct Running {
     shared: Shared,
     accept: JoinHandle<()>,
     worker: JoinHandle<()>,
+    follower: JoinHandle<()>,
     _lock: File,
 }
 
 impl Running {
     /// Stops taking requests, waits a bounded time for those that run, and closes the database.
     pub async fn shutdown(self) {
-        let Self { shared, accept, worker, .. } = self;
+        let Self { shared, accept, worker, follower, .. } = self;
         shared.stop.cancel();
         shared.work.close();
         let rest = async {
             let _ = accept.await;
             let _ = worker.await;
+            let _ = follower.await;
             shared.work.wait().await;
         };
         if tokio::time::timeout(GRACE, rest).await.is_err() {
@@ -190,6 +198,9 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
     let archives = Archives::open(&state)?;
     let target: Arc<dyn Target> = match &options.target {
         TargetSpec::Directory(path) => Arc::new(Directory::open(path)?),
+        TargetSpec::Cluster => {
+            Arc::new(Cluster::open(options.cluster).await.map_err(TargetError::from)?)
+        }
     };
     let store = Store::open(&state).await?;
     let boot_id = uuid::Uuid::new_v4().to_string();
@@ -227,9 +238,10 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
         locks: Locks::default(),
     });
     let worker = tokio::spawn(deploy::run_queue(Arc::clone(&shared)));
+    let follower = tokio::spawn(deploy::follow::run(Arc::clone(&shared)));
     let router = http::router(Arc::clone(&shared));
     let accept = tokio::spawn(listen::accept(listener, router, shared.stop.clone()));
-    Ok(Running { addr, auth_string, shared, accept, worker, _lock: lock })
+    Ok(Running { addr, auth_string, shared, accept, worker, follower, _lock: lock })
 }
 
 /// Makes the state folder and takes it for this process alone; the kernel gives it back.

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: rules. What may happen is decided before a transaction is opened.
 
+pub(crate) mod applied;
 pub(crate) mod apps;
 pub(crate) mod idempotency;
 pub(crate) mod leases;

@@ -1,41 +1,74 @@
-//! Where versions are deployed to.
+//! Where versions are deployed to: a directory or a cluster.
 //!
-//! The directory target is the one there is; a cluster is the next. A target is told what to carry
-//! out and says whether it is carried out: it keeps no state about versions and decides nothing.
+//! A target is told what to carry out and says whether it is carried out: it keeps no state about
+//! versions and decides nothing about them.
 
+pub(crate) mod cluster;
 pub(crate) mod directory;
-pub(crate) mod observe;
+pub(crate) mod informer;
+pub(crate) mod manifests;
 
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::PathBuf;
 
+use async_trait::async_trait;
 use thiserror::Error;
-use wire::app::ResourceState;
+use tokio_util::sync::CancellationToken;
+use wire::app::{DownstreamLogs, ResourceState};
+
+pub use cluster::{ClusterError, ClusterOptions, Conflict};
 
 /// A version that is to be deployed.
-#[derive(Debug)]
-pub struct Deployment<'a> {
+#[derive(Debug, Clone)]
+pub struct Deployment {
     /// The application's slug.
-    pub app_slug: &'a str,
+    pub app_slug: String,
     /// The application's namespace.
-    pub namespace: &'a str,
+    pub namespace: String,
     /// The version's number.
     pub sequence: i64,
     /// Digest of the tree: equal digests are equal trees.
-    pub digest: &'a str,
+    pub digest: String,
     /// The tree that was built ([`crate::release`]).
-    pub tree: &'a Path,
+    pub tree: PathBuf,
+    /// Trees of what may be in place: that of the version that was carried out last, and of every
+    /// attempt since.
+    pub before: Vec<PathBuf>,
     /// Rendered status informers, `[ns/]kind/name`.
-    pub status_informers: &'a [String],
+    pub status_informers: Vec<String>,
 }
 
-/// What carrying a deployment out said.
+/// A version whose resources are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The application's slug.
+    pub app_slug: String,
+    /// The application's namespace.
+    pub namespace: String,
+    /// The version's number.
+    pub sequence: i64,
+    /// Rendered status informers, `[ns/]kind/name`.
+    pub status_informers: Vec<String>,
+}
+
+/// What a deploy printed and left, whether or not it was carried out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Carried {
-    /// For a person: what was done.
-    pub said: String,
-    /// What the status informers see now.
-    pub resources: Vec<ResourceState>,
+pub struct Report {
+    /// For a person: what was done, by part.
+    pub logs: DownstreamLogs,
+    /// What the status informers see now; `None` when they were not asked.
+    pub resources: Option<Vec<ResourceState>>,
+}
+
+/// How a deploy ended.
+#[derive(Debug)]
+pub enum End {
+    /// Everything is in place.
+    Carried,
+    /// Something is not; every cause, the first one first.
+    Failed(Vec<TargetError>),
+    /// The server is stopping: nothing is known, and the same deploy is taken up at its next start.
+    Stopped,
 }
 
 /// Why a deployment was not carried out.
@@ -51,7 +84,7 @@ pub enum TargetError {
         /// The application that should go there.
         wanted: String,
     },
-    /// A file of the target could not be written.
+    /// A file of the target or of the version could not be read or written.
     #[error("could not {what} {path}")]
     File {
         /// What was attempted.
@@ -71,32 +104,55 @@ pub enum TargetError {
         #[source]
         source: kinds::yaml::Error,
     },
+    /// A manifest is larger than any should be.
+    #[error("the manifest {path} has {size} bytes; allowed are {allowed}")]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// Its length.
+        size: u64,
+        /// The longest there may be.
+        allowed: u64,
+    },
+    /// The cluster, an object or Helm refused.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A panic.
+    #[error("deploying ended in a bug of this server")]
+    Bug,
 }
 
 /// Carries deployments out.
 ///
-/// Both methods block and may be called again with the same arguments at any time: after a crash
-/// nobody knows how far the last call came.
+/// Both methods may be called again with the same arguments at any time: after a crash nobody knows
+/// how far the last call came.
+#[async_trait]
 pub trait Target: Debug + Send + Sync {
-    /// Brings `deployment` into place, wholly or not at all.
-    ///
-    /// # Errors
-    ///
-    /// [`TargetError`]; what was deployed before stays deployed.
-    fn deploy(&self, deployment: &Deployment<'_>) -> Result<Carried, TargetError>;
+    /// Brings `deployment` into place. `stop` ends it early, as [`End::Stopped`].
+    async fn deploy(&self, deployment: Deployment, stop: &CancellationToken) -> (Report, End);
 
     /// Looks at what is there now of a version that was deployed. `None` when the target holds another.
     ///
     /// # Errors
     ///
     /// [`TargetError`] when what is there cannot be read.
-    fn look(
-        &self,
-        sequence: i64,
-        namespace: &str,
-        status_informers: &[String],
-    ) -> Result<Option<Vec<ResourceState>>, TargetError>;
+    async fn look(&self, look: Look) -> Result<Option<Vec<ResourceState>>, TargetError>;
 
-    /// Names the target, for messages.
-    fn describe(&self) -> String;
+    /// Returns when [`Target::look`] may say something else than before; never for a target that does
+    /// not notice.
+    async fn changed(&self) {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Look {
+    /// The look at a version that is being deployed.
+    pub(crate) fn of(deployment: &Deployment) -> Self {
+        Self {
+            app_slug: deployment.app_slug.clone(),
+            namespace: deployment.namespace.clone(),
+            sequence: deployment.sequence,
+            status_informers: deployment.status_informers.clone(),
+        }
+    }
 }

@@ -16,6 +16,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("upstream", &["airgap", "kinds", "wire"]),
     ("upstream-handler", &["airgap", "kinds", "registry", "upstream", "wire"]),
     ("kots-deploy", &["airgap", "kinds", "registry", "steps", "upstream-handler", "wire"]),
+    // A stand-in for tests.
+    ("fake-kube", &[]),
     // Fixtures, the project's own commands and the fuzz targets may see everything.
     ("sample", &["airgap", "kinds", "upstream", "wire"]),
 ];

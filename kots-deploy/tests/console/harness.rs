@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tempfile::TempDir;
 use upstream_handler::serve::{Running, ServeOptions, TargetSpec, serve};
+use upstream_handler::target::ClusterOptions;
 use wire::app::{App, DownstreamVersion};
 
 /// How long one run of `kots` may take before the test gives it up.
@@ -232,6 +233,7 @@ fn options(folder: &Path, listen: SocketAddr, mirror: SocketAddr) -> ServeOption
         listen,
         state: folder.join("state"),
         target: TargetSpec::Directory(folder.join("deployed")),
+        cluster: ClusterOptions::default(),
         auth_string_file: None,
         release_endpoint: Some(format!("http://{mirror}")),
         license_root_keys: vec![sample::keys::root_public_path()],

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use upstream_handler::serve::{Running, ServeOptions, TargetSpec, serve};
+use upstream_handler::target::ClusterOptions;
 
 use crate::cluster_pod::{AUTH, get_request, text};
 use crate::fake_kube::{FakeKube, Fault, Pod};
@@ -53,6 +54,7 @@ impl Site {
             listen: ([127, 0, 0, 1], 0).into(),
             state: path("state"),
             target: TargetSpec::Directory(path("deployed")),
+            cluster: ClusterOptions::default(),
             auth_string_file: Some(path("auth")),
             release_endpoint: Some(endpoint),
             license_root_keys: vec![sample::keys::root_public_path()],

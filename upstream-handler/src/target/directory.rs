@@ -12,6 +12,8 @@
 //! A reader that follows `current` sees one whole version or another, never a mixture. Older
 //! sequences stay.
 
+mod observe;
+
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _};
@@ -19,9 +21,11 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use wire::app::ResourceState;
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+use wire::app::{DownstreamLogs, ResourceState};
 
-use super::{Carried, Deployment, Target, TargetError, observe};
+use super::{Deployment, End, Look, Report, Target, TargetError};
 use crate::faults;
 use crate::release::{DOWNSTREAM, HELM, RENDERED};
 
@@ -33,7 +37,7 @@ const COMPARED: usize = 64 * 1024;
 const CURRENT: &str = "current";
 
 /// A folder as a target.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Directory {
     path: PathBuf,
 }
@@ -66,7 +70,7 @@ impl Directory {
         match fs::read_to_string(&claim) {
             Ok(found) if found == app_slug => Ok(()),
             Ok(found) => Err(TargetError::OtherApp {
-                target: self.describe(),
+                target: format!("dir:{}", self.path.display()),
                 found,
                 wanted: app_slug.to_owned(),
             }),
@@ -90,7 +94,7 @@ impl Directory {
     }
 
     /// Brings `PATH/<sequence>` into place.
-    fn place(&self, deployment: &Deployment<'_>) -> Result<(), TargetError> {
+    fn place(&self, deployment: &Deployment) -> Result<(), TargetError> {
         let place = self.path.join(deployment.sequence.to_string());
         let mark = self.own(&deployment.sequence.to_string());
         let rendered = deployment.tree.join(RENDERED).join(DOWNSTREAM);
@@ -150,47 +154,55 @@ impl Directory {
     }
 }
 
-impl Target for Directory {
-    fn deploy(&self, deployment: &Deployment<'_>) -> Result<Carried, TargetError> {
-        self.claim(deployment.app_slug)?;
+impl Directory {
+    fn carry(&self, deployment: &Deployment) -> Result<Report, TargetError> {
+        self.claim(&deployment.app_slug)?;
         self.place(deployment)?;
         self.link(deployment.sequence)?;
         let place = self.path.join(CURRENT);
-        let objects = observe::objects(&place, deployment.namespace)?;
-        Ok(Carried {
-            said: format!(
-                "{} objects are in place in {}/{}",
-                objects.len(),
-                self.path.display(),
-                deployment.sequence
-            ),
-            resources: observe::observe(
-                deployment.status_informers,
-                &objects,
-                deployment.namespace,
-            ),
-        })
+        let objects = observe::objects(&place, &deployment.namespace)?;
+        let said = format!(
+            "{} objects are in place in {}/{}",
+            objects.len(),
+            self.path.display(),
+            deployment.sequence
+        );
+        let informers = &deployment.status_informers;
+        let resources = observe::observe(informers, &objects, &deployment.namespace);
+        let logs = DownstreamLogs { apply_stdout: said, ..DownstreamLogs::default() };
+        Ok(Report { logs, resources: Some(resources) })
     }
 
-    fn look(
-        &self,
-        sequence: i64,
-        namespace: &str,
-        status_informers: &[String],
-    ) -> Result<Option<Vec<ResourceState>>, TargetError> {
+    fn see(&self, look: &Look) -> Result<Option<Vec<ResourceState>>, TargetError> {
         let current = self.path.join(CURRENT);
-        if !fs::read_link(&current).is_ok_and(|found| found == Path::new(&sequence.to_string())) {
+        let wanted = look.sequence.to_string();
+        if !fs::read_link(&current).is_ok_and(|found| found == Path::new(&wanted)) {
             return Ok(None);
         }
-        if !current.is_dir() {
-            return Ok(Some(observe::observe(status_informers, &BTreeSet::new(), namespace)));
+        let objects = if current.is_dir() {
+            observe::objects(&current, &look.namespace)?
+        } else {
+            BTreeSet::new()
+        };
+        Ok(Some(observe::observe(&look.status_informers, &objects, &look.namespace)))
+    }
+}
+
+#[async_trait]
+impl Target for Directory {
+    /// A copy takes moments: `stop` is not looked at.
+    async fn deploy(&self, deployment: Deployment, _: &CancellationToken) -> (Report, End) {
+        let this = self.clone();
+        match tokio::task::spawn_blocking(move || this.carry(&deployment)).await {
+            Ok(Ok(report)) => (report, End::Carried),
+            Ok(Err(error)) => (Report::default(), End::Failed(vec![error])),
+            Err(_) => (Report::default(), End::Failed(vec![TargetError::Bug])),
         }
-        let objects = observe::objects(&current, namespace)?;
-        Ok(Some(observe::observe(status_informers, &objects, namespace)))
     }
 
-    fn describe(&self) -> String {
-        format!("dir:{}", self.path.display())
+    async fn look(&self, look: Look) -> Result<Option<Vec<ResourceState>>, TargetError> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || this.see(&look)).await.unwrap_or(Err(TargetError::Bug))
     }
 }
 

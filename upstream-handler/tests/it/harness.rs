@@ -90,6 +90,8 @@ pub(crate) struct Site {
     pub(crate) mirror: Process,
     pub(crate) server: Option<Process>,
     pub(crate) http: reqwest::Client,
+    /// Further arguments: `--target …`.
+    target: Vec<String>,
     envs: Vec<(&'static str, String)>,
 }
 
@@ -132,6 +134,21 @@ impl Site {
     }
 
     pub(crate) fn with_license(license: &str) -> Self {
+        Self::not_started(license).started()
+    }
+
+    /// A site that deploys to a cluster.
+    pub(crate) fn on_cluster(kubeconfig: &Path, namespace: &str) -> Self {
+        let mut site = Self::not_started(&Builder::new().yaml());
+        site.target = vec![
+            "--target=cluster".to_owned(),
+            format!("--kubeconfig={}", kubeconfig.display()),
+            format!("--namespace={namespace}"),
+        ];
+        site
+    }
+
+    fn not_started(license: &str) -> Self {
         let folder = TempDir::new().unwrap();
         sample::mirror::write_sample(&folder.path().join("mirror"), license).unwrap();
         let mirror = Process::start(kotsadm().args([
@@ -146,7 +163,16 @@ impl Site {
             .pool_max_idle_per_host(0)
             .build()
             .unwrap();
-        Self { folder, mirror, server: None, http, envs: Vec::new() }.started()
+        let target = vec![
+            format!("--target=dir:{}", folder.path().join("target").display()),
+            "--namespace=shop".to_owned(),
+        ];
+        Self { folder, mirror, server: None, http, target, envs: Vec::new() }
+    }
+
+    /// Adds an argument for the next start.
+    pub(crate) fn argument(&mut self, argument: &str) {
+        self.target.push(argument.to_owned());
     }
 
     fn started(mut self) -> Self {
@@ -170,10 +196,10 @@ impl Site {
 
     pub(crate) fn arguments(&self, command: &mut Command) {
         command
-            .args(["serve", "--listen=127.0.0.1:0", "--namespace=shop"])
+            .args(["serve", "--listen=127.0.0.1:0"])
+            .args(&self.target)
             .arg("--state")
             .arg(self.state())
-            .arg(format!("--target=dir:{}", self.target().display()))
             .arg(format!("--release-endpoint={}", self.mirror.url))
             .arg("--license-root-key")
             .arg(sample::keys::root_public_path())
@@ -238,9 +264,15 @@ impl Site {
 
     /// Installs the bundle of 1.0.0 and waits until it is deployed.
     pub(crate) async fn install_airgap(&self, license: &str) {
+        self.install_bundle(license, &BundleSpec::sample("1.0.0").unwrap()).await;
+        self.wait_for(0, "deployed").await;
+    }
+
+    /// Installs a bundle.
+    pub(crate) async fn install_bundle(&self, license: &str, spec: &BundleSpec) {
         let body = json!({ "licenseData": license, "isAirgap": true });
         self.post("/api/v1/license", &body).await.ok();
-        let (yaml, app) = bundle_parts(&BundleSpec::sample("1.0.0").unwrap());
+        let (yaml, app) = bundle_parts(spec);
         let parts = [
             ("appSlug", sample::APP_SLUG.as_bytes()),
             ("airgap.yaml", yaml.as_slice()),
@@ -249,7 +281,6 @@ impl Site {
         ];
         let upload = self.request(Method::POST, "/api/v1/airgap/install");
         Answer::of(multipart(upload, &parts)).await.ok();
-        self.wait_for(0, "deployed").await;
     }
 
     /// Waits until a version has a status.

@@ -3,6 +3,11 @@
 
 mod api;
 mod bundle;
+mod cluster;
+mod cluster_helm;
+mod cluster_informers;
+mod cluster_real;
+mod cluster_site;
 mod config;
 mod config_command;
 mod deploy;

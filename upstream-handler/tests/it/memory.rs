@@ -13,8 +13,9 @@ use super::harness::{Answer, BOUNDARY, CONTENT_TYPE, Site, UPDATE, part_head};
 const SIZE: u64 = 256 << 20;
 /// What the server may use, in KiB.
 const MAX_KIB: u64 = 64 << 10;
-/// What it may use doing nothing, in KiB.
-const MAX_IDLE_KIB: u64 = 32 << 10;
+/// What it may use doing nothing, in KiB, besides the pages of the program itself: those of a build for
+/// tests are many, and not of its making.
+const MAX_IDLE_KIB: u64 = 16 << 10;
 
 fn field_kib(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -27,7 +28,7 @@ async fn a_quarter_gibibyte() {
     let site = Site::new();
     let pid = site.server.as_ref().unwrap().id();
     site.get("/healthz").await.ok();
-    let idle = field_kib(pid, "VmRSS:");
+    let idle = field_kib(pid, "RssAnon:");
     assert!(idle < MAX_IDLE_KIB, "idle: {idle} KiB");
     site.install_airgap(&Builder::new().airgap(true).yaml()).await;
 

@@ -1,0 +1,183 @@
+//! Status informers: states as the original tells them, and the first cause of what is not ready.
+
+use serde_json::{Value, json};
+
+use super::cluster_site::{ClusterSite, application, manifest};
+use super::harness::APP;
+
+fn web(annotations: &[(&str, &str)]) -> String {
+    let spec = json!({"spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}},
+    }});
+    manifest("apps/v1", "Deployment", "web", annotations, &spec)
+}
+
+async fn deployed() -> ClusterSite {
+    let mut site = ClusterSite::fake().await;
+    let app = application("  statusInformers: [deployment/web, service/web]\n");
+    let service =
+        json!({"spec": {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80}]}});
+    let files = [
+        ("app.yaml", app),
+        ("a.yaml", web(&[])),
+        ("b.yaml", manifest("v1", "Service", "web", &[], &service)),
+    ];
+    site.deploy(&files).await.ok();
+    site
+}
+
+async fn replicas(site: &ClusterSite, ready: i64) {
+    let status = json!({"observedGeneration": 1, "replicas": 2, "readyReplicas": ready, "unavailableReplicas": 2 - ready});
+    site.put_status("apps/v1", "Deployment", "shop", "web", status).await;
+}
+
+fn shown(status: &Value) -> Vec<String> {
+    status["resourceStates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            let reason = it["reason"].as_str().map(|it| format!(": {it}")).unwrap_or_default();
+            format!(
+                "{}/{} {}{reason}",
+                it["kind"].as_str().unwrap(),
+                it["name"].as_str().unwrap(),
+                it["state"].as_str().unwrap()
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn states_follow_the_cluster() {
+    let site = deployed().await;
+    let status = site.status().await;
+    assert_eq!(status["sequence"], 0);
+    assert_eq!(status["state"], "unavailable");
+    assert_eq!(
+        shown(&status),
+        [
+            "deployment/web updating: its last change has not been taken up yet",
+            "service/web unavailable: not all of its endpoints are ready",
+        ]
+    );
+    let slice = json!({
+        "metadata": {"name": "web-1", "labels": {"kubernetes.io/service-name": "web"}},
+        "addressType": "IPv4", "ports": [{"name": "http", "port": 80}],
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": true}}],
+    });
+    site.create("discovery.k8s.io/v1", "EndpointSlice", "shop", slice, "test").await;
+    replicas(&site, 1).await;
+    let status = site.wait_for_state(|it| it["state"] == "degraded").await;
+    assert_eq!(
+        shown(&status),
+        ["deployment/web degraded: 1 of 2 replicas are ready", "service/web ready"]
+    );
+    replicas(&site, 2).await;
+    site.wait_for_state(|it| it["state"] == "ready").await;
+    // What lists show follows by itself.
+    let start = std::time::Instant::now();
+    while site.site.get(APP).await.ok()["appState"] != "ready" {
+        assert!(start.elapsed().as_secs() < 30, "the application's state is not stored");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_crash_is_told_with_its_last_lines() {
+    let site = deployed().await;
+    let pod = json!({
+        "metadata": {"name": "web-1", "labels": {"app": "web"}},
+        "status": {"containerStatuses": [{
+            "name": "app", "image": "web:1", "imageID": "", "ready": false, "restartCount": 3,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+        }]},
+    });
+    site.create("v1", "Pod", "shop", pod, "test").await;
+    site.fake_kube().put_log("shop", "web-1", "starting\nno database at db:5432\n");
+    replicas(&site, 0).await;
+    let status = site
+        .wait_for_state(|it| {
+            it["resourceStates"][0]["reason"].as_str().is_some_and(|it| it.contains("Crash"))
+        })
+        .await;
+    assert_eq!(
+        shown(&status)[0],
+        "deployment/web unavailable: container app of pod web-1: CrashLoopBackOff: it ended with code 1, 3 \
+         restarts; its last lines: starting | no database at db:5432"
+    );
+}
+
+#[tokio::test]
+async fn a_quota_is_told() {
+    let site = deployed().await;
+    let status = json!({"observedGeneration": 1, "conditions": [{
+        "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+        "message": "pods \"web-1\" is forbidden: exceeded quota: small, requested: pods=1",
+    }]});
+    site.put_status("apps/v1", "Deployment", "shop", "web", status).await;
+    let status = site.wait_for_state(|it| it["resourceStates"][0]["state"] == "unavailable").await;
+    assert_eq!(
+        shown(&status)[0],
+        "deployment/web unavailable: it makes no pods: FailedCreate: pods \"web-1\" is forbidden: exceeded \
+         quota: small, requested: pods=1"
+    );
+}
+
+#[tokio::test]
+async fn hooks_go_when_they_ended_and_a_failed_one_is_told() {
+    let site = deployed().await;
+    let hook = |name: &str| {
+        json!({"metadata": {"name": name, "annotations": {
+            "kots.io/hook-delete-policy": "hook-succeeded, hook-failed",
+        }}, "spec": {}})
+    };
+    site.create("batch/v1", "Job", "shop", hook("good"), "test").await;
+    site.create("batch/v1", "Job", "shop", hook("bad"), "test").await;
+    site.put_status("batch/v1", "Job", "shop", "good", json!({"succeeded": 1})).await;
+    let failed = json!({"failed": 1, "conditions": [
+        {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "it was tried 6 times"},
+    ]});
+    site.put_status("batch/v1", "Job", "shop", "bad", failed).await;
+    let start = std::time::Instant::now();
+    while site.get("batch/v1", "Job", "shop", "bad").await.is_some()
+        || site.get("batch/v1", "Job", "shop", "good").await.is_some()
+    {
+        assert!(start.elapsed().as_secs() < 30, "a hook stays");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(
+        shown(&site.status().await)[0],
+        "deployment/web updating: its last change has not been taken up yet; hook job bad failed: \
+         BackoffLimitExceeded: it was tried 6 times"
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_failed_is_not_waited_for_any_longer() {
+    let mut site = ClusterSite::fake().await;
+    let job = manifest(
+        "batch/v1",
+        "Job",
+        "migrate",
+        &[("wait-for-properties", ".status.succeeded=1")],
+        &json!({"spec": {}}),
+    );
+    let sequence = site.begin(&[("a.yaml", job)]).await;
+    while site.fake_kube().object("jobs", "shop", "migrate").is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let failed = json!({"failed": 1, "conditions": [
+        {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "it was tried 6 times"},
+    ]});
+    site.put_status("batch/v1", "Job", "shop", "migrate", failed).await;
+    let ended = site.end_of(sequence).await.failed();
+    assert_eq!(
+        ended.info,
+        "Job shop/migrate will not become `.status.succeeded=1`: job migrate failed: BackoffLimitExceeded: it \
+         was tried 6 times"
+    );
+}
