@@ -32,7 +32,8 @@ enum Command {
 pub fn run() -> ExitCode {
     let args = Args::parse();
     let filter = tracing_subscriber::EnvFilter::try_new(
-        env::read(env::KOTSADM_LOG).unwrap_or_else(|| "info".to_owned()),
+        // Watches begin anew all the time; what that means is told in the states.
+        env::read(env::KOTSADM_LOG).unwrap_or_else(|| "info,kube_runtime=error".to_owned()),
     )
     .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()

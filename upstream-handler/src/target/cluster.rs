@@ -44,7 +44,7 @@ use wire::app::ResourceState;
 use api::Server;
 use carry::Carry;
 use output::Output;
-use watch::{FailedHooks, Watch};
+use watch::{FailedHooks, HookRemoval, Watch};
 
 pub use error::{ClusterError, Conflict};
 
@@ -109,20 +109,18 @@ impl Cluster {
         if let Some(found) = watches.get(&key).filter(|it| it.is_of(look)) {
             return Arc::clone(found);
         }
-        let begun =
-            Watch::begin(&self.server, look.clone(), &[], FailedHooks::default(), &self.changed);
+        let hooks = (FailedHooks::default(), HookRemoval::Now);
+        let begun = Watch::begin(&self.server, look.clone(), &[], hooks, &self.changed);
         let begun = Arc::new(begun);
         watches.insert(key, Arc::clone(&begun));
         begun
     }
 
-    /// Begins to follow a version that is being deployed. The hooks that `known` saw fail are kept.
-    async fn follow(&self, look: &Look, additional: &[String], known: FailedHooks) -> FailedHooks {
-        let begun =
-            Watch::begin(&self.server, look.clone(), additional, known.clone(), &self.changed);
+    /// Begins to follow a version that is being deployed.
+    async fn follow(&self, look: &Look, additional: &[String], hooks: (FailedHooks, HookRemoval)) {
+        let begun = Watch::begin(&self.server, look.clone(), additional, hooks, &self.changed);
         let key = (look.app_slug.clone(), look.sequence);
         self.watches.lock().await.insert(key, Arc::new(begun));
-        known
     }
 
     /// Stops following other versions of the application.
@@ -141,7 +139,8 @@ impl Cluster {
         let look = Look::of(deployment);
         let additional = known.now.additional_namespaces.clone();
         // Hooks are followed from the start: one that fails may be gone at the end.
-        let failed = self.follow(&look, &additional, FailedHooks::default()).await;
+        let failed = FailedHooks::default();
+        self.follow(&look, &additional, (failed.clone(), HookRemoval::Later)).await;
         let mut carry = Carry {
             server: &self.server,
             deployment,
@@ -153,7 +152,7 @@ impl Cluster {
         let errors = carry.out(known).await;
         let output = carry.output;
         // Begun anew: what was read before says nothing of what is there now.
-        self.follow(&look, &additional, failed).await;
+        self.follow(&look, &additional, (failed, HookRemoval::Now)).await;
         self.forget_others(&look).await;
         (output, errors.into_iter().map(TargetError::from).collect())
     }

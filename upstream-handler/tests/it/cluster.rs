@@ -349,6 +349,50 @@ async fn pull_secrets_reach_additional_namespaces() {
     assert!(site.get("v1", "Namespace", "", "shop-jobs").await.is_some());
 }
 
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_takes_the_deploy_up_again() {
+    let mut site = ClusterSite::fake().await;
+    let job = manifest(
+        "batch/v1",
+        "Job",
+        "migrate",
+        &[("wait-for-properties", ".status.succeeded=1")],
+        &json!({"spec": {}}),
+    );
+    let sequence = site.begin(&[("a.yaml", job)]).await;
+    while site.fake_kube().object("jobs", "shop", "migrate").is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    site.site.server.as_ref().unwrap().terminate();
+    while !site.site.server.as_mut().unwrap().has_ended() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    site.put_status("batch/v1", "Job", "shop", "migrate", json!({"succeeded": 1})).await;
+    site.site.start();
+    site.end_of(sequence).await.ok();
+}
+
+#[tokio::test]
+async fn a_hook_that_is_waited_for_is_removed_afterwards() {
+    let mut site = ClusterSite::fake().await;
+    let annotations =
+        [("wait-for-properties", ".status.succeeded=1"), ("hook-delete-policy", "hook-succeeded")];
+    let job = manifest("batch/v1", "Job", "migrate", &annotations, &json!({"spec": {}}));
+    let files =
+        [("a.yaml", job), ("b.yaml", config_map("after", &[("creation-phase", "1")], &json!({})))];
+    let sequence = site.begin(&files).await;
+    while site.fake_kube().object("jobs", "shop", "migrate").is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    site.put_status("batch/v1", "Job", "shop", "migrate", json!({"succeeded": 1})).await;
+    site.end_of(sequence).await.ok();
+    let start = std::time::Instant::now();
+    while site.fake_kube().object("jobs", "shop", "migrate").is_some() {
+        assert!(start.elapsed().as_secs() < 30, "the hook stays");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
 #[cfg(feature = "faults")]
 #[tokio::test]
 async fn a_deploy_that_was_cut_off_is_finished() {
@@ -360,27 +404,33 @@ async fn a_deploy_that_was_cut_off_is_finished() {
     ];
     for point in points {
         let mut site = ClusterSite::fake().await;
-        let old = [
-            ("a.yaml", config_map("a", &[], &json!({"x": "1"}))),
-            ("b.yaml", config_map("b", &[], &json!({}))),
-        ];
-        site.deploy(&old).await.ok();
-        site.site.kill();
-        site.site.env("KOTSADM_FAULT", point);
-        site.site.start();
-        let new = [
-            ("a.yaml", config_map("a", &[], &json!({"x": "2"}))),
-            ("c.yaml", config_map("c", &[("creation-phase", "1")], &json!({}))),
-        ];
-        let sequence = site.begin(&new).await;
-        while !site.site.server.as_mut().unwrap().has_ended() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        site.site.env("KOTSADM_FAULT", "");
-        site.site.start();
-        site.end_of(sequence).await.ok();
-        assert_eq!(site.data("a").await, Some(json!({"x": "2"})), "{point}");
-        assert_eq!(site.data("b").await, None, "{point}");
-        assert!(site.data("c").await.is_some(), "{point}");
+        cut_off(&mut site, point).await;
     }
+}
+
+/// A server that is killed in the middle of a deploy finishes it at its next start.
+#[cfg(feature = "faults")]
+pub(crate) async fn cut_off(site: &mut ClusterSite, point: &str) {
+    let old = [
+        ("a.yaml", config_map("a", &[], &json!({"x": "1"}))),
+        ("b.yaml", config_map("b", &[], &json!({}))),
+    ];
+    site.deploy(&old).await.ok();
+    site.site.kill();
+    site.site.env("KOTSADM_FAULT", point);
+    site.site.start();
+    let new = [
+        ("a.yaml", config_map("a", &[], &json!({"x": "2"}))),
+        ("c.yaml", config_map("c", &[("creation-phase", "1")], &json!({}))),
+    ];
+    let sequence = site.begin(&new).await;
+    while !site.site.server.as_mut().unwrap().has_ended() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    site.site.env("KOTSADM_FAULT", "");
+    site.site.start();
+    site.end_of(sequence).await.ok();
+    assert_eq!(site.data("a").await, Some(json!({"x": "2"})), "{point}");
+    assert_eq!(site.data("b").await, None, "{point}");
+    assert!(site.data("c").await.is_some(), "{point}");
 }

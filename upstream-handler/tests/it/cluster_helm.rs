@@ -14,7 +14,7 @@ const HELM: &str = r#"#!/bin/sh
 mode=
 for word in "$@"; do case "$word" in */values-*) mode=" values=$(stat -c %a "$word")";; esac; done
 echo "$*$mode" | sed 's#/[^ ]*/##g; s#values-[^ ]*.yaml#VALUES#' >> "$HELM_NOTES"
-case "$*" in *" bad "*) echo "Error: UPGRADE FAILED: no such thing" >&2; exit 1;; esac
+case "$*" in *" bad "*) sleep 1; echo "Error: UPGRADE FAILED: no such thing" >&2; exit 1;; esac
 echo "done with $3$2"
 "#;
 
@@ -162,4 +162,25 @@ async fn record(site: &ClusterSite, name: &str, namespace: &str, version: i64, s
         "type": "helm.sh/release.v1",
     });
     site.create("v1", "Secret", namespace, secret, "helm").await;
+}
+
+#[tokio::test]
+async fn why_pods_did_not_run_is_seen_before_helm_rolls_back() {
+    let mut site = ClusterSite::fake().await;
+    Helm::put(&mut site);
+    let pod = json!({
+        "metadata": {"name": "bad-1", "labels": {"app.kubernetes.io/instance": "bad"}},
+        "status": {"containerStatuses": [{
+            "name": "app", "image": "web:1", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"web:1\""}},
+        }]},
+    });
+    site.create("v1", "Pod", "shop", pod, "test").await;
+    site.begin_release(0, charts(&[("bad", 1, "")], "")).await;
+    let ended = site.end_of(0).await.failed();
+    assert_eq!(
+        ended.info,
+        "could not install or upgrade the Helm release shop/bad: Error: UPGRADE FAILED: no such thing; container \
+         app of pod bad-1: ImagePullBackOff: Back-off pulling image \"web:1\""
+    );
 }

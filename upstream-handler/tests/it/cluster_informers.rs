@@ -11,11 +11,17 @@ fn web(annotations: &[(&str, &str)]) -> String {
         "selector": {"matchLabels": {"app": "web"}},
         "template": {"metadata": {"labels": {"app": "web"}}},
     }});
+    let mut spec = spec;
+    spec["spec"]["template"]["spec"] =
+        json!({"containers": [{"name": "app", "image": "nowhere.example/web:1"}]});
     manifest("apps/v1", "Deployment", "web", annotations, &spec)
 }
 
 async fn deployed() -> ClusterSite {
-    let mut site = ClusterSite::fake().await;
+    deployed_on(ClusterSite::fake().await).await
+}
+
+async fn deployed_on(mut site: ClusterSite) -> ClusterSite {
     let app = application("  statusInformers: [deployment/web, service/web]\n");
     let service =
         json!({"spec": {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80}]}});
@@ -30,7 +36,7 @@ async fn deployed() -> ClusterSite {
 
 async fn replicas(site: &ClusterSite, ready: i64) {
     let status = json!({"observedGeneration": 1, "replicas": 2, "readyReplicas": ready, "unavailableReplicas": 2 - ready});
-    site.put_status("apps/v1", "Deployment", "shop", "web", status).await;
+    site.put_status("apps/v1", "Deployment", &site.namespace, "web", status).await;
 }
 
 fn shown(status: &Value) -> Vec<String> {
@@ -52,7 +58,12 @@ fn shown(status: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn states_follow_the_cluster() {
-    let site = deployed().await;
+    follow(ClusterSite::fake().await).await;
+}
+
+/// States follow what controllers write, where there are none to write it.
+pub(crate) async fn follow(site: ClusterSite) -> ClusterSite {
+    let site = deployed_on(site).await;
     let status = site.status().await;
     assert_eq!(status["sequence"], 0);
     assert_eq!(status["state"], "unavailable");
@@ -68,7 +79,7 @@ async fn states_follow_the_cluster() {
         "addressType": "IPv4", "ports": [{"name": "http", "port": 80}],
         "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": true}}],
     });
-    site.create("discovery.k8s.io/v1", "EndpointSlice", "shop", slice, "test").await;
+    site.create("discovery.k8s.io/v1", "EndpointSlice", &site.namespace, slice, "test").await;
     replicas(&site, 1).await;
     let status = site.wait_for_state(|it| it["state"] == "degraded").await;
     assert_eq!(
@@ -83,6 +94,40 @@ async fn states_follow_the_cluster() {
         assert!(start.elapsed().as_secs() < 30, "the application's state is not stored");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    site
+}
+
+/// Waits for the reason why an image is not pulled, where there are nodes.
+pub(crate) async fn without_image(site: ClusterSite) -> ClusterSite {
+    let site = deployed_on(site).await;
+    let is_told = |it: &Value| {
+        let reason = it["resourceStates"][0]["reason"].as_str().unwrap_or_default();
+        reason.contains("ErrImagePull") || reason.contains("ImagePullBackOff")
+    };
+    site.wait_for_state(is_told).await;
+    site
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_not_ready_and_comes_back() {
+    let site = deployed().await;
+    replicas(&site, 2).await;
+    site.wait_for_state(|it| it["resourceStates"][0]["state"] == "ready").await;
+    site.fake_kube().refuse(|method, path, _| {
+        (method == "GET" && path.contains("/deployments"))
+            .then(|| (403, "Forbidden", "deployments are forbidden".to_owned()))
+    });
+    // A status is asked for again and again; what is followed is read anew after a restart at the latest.
+    let mut site = site;
+    site.site.kill();
+    site.site.start();
+    let status = site.wait_for_state(|it| it["state"] == "degraded").await;
+    assert_eq!(
+        shown(&status)[0],
+        "deployment/web degraded: could not read deployments in namespace shop: deployments are forbidden"
+    );
+    site.fake_kube().obey();
+    site.wait_for_state(|it| it["resourceStates"][0]["state"] == "ready").await;
 }
 
 #[tokio::test]

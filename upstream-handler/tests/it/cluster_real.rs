@@ -3,12 +3,13 @@
 
 #![expect(clippy::print_stdout, reason = "says why it was skipped")]
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Node, Secret};
 use kube::Api;
 use serde_json::json;
 
 use super::cluster;
 use super::cluster_helm::charts;
+use super::cluster_informers;
 use super::cluster_site::ClusterSite;
 
 /// A site on the real cluster, or a line that says why there is none.
@@ -47,6 +48,42 @@ async fn custom_kinds_and_their_objects_go_together() {
     let group = format!("t{}.kots.example.com", std::process::id());
     cluster::custom(&mut site, &group).await;
     site.clean_up().await;
+}
+
+#[cfg(feature = "faults")]
+#[tokio::test]
+async fn a_deploy_that_was_cut_off_is_finished() {
+    let Some(mut site) = site("cut").await else { return };
+    cluster::cut_off(&mut site, "target-object-applied:2").await;
+    site.clean_up().await;
+}
+
+/// On an API server without controllers and nodes: the test writes what they would.
+#[tokio::test]
+async fn states_follow_the_cluster() {
+    let Some(site) = site("states").await else { return };
+    if has_nodes(&site).await {
+        println!("skipped: the cluster has nodes, and controllers would write the states");
+        return site.clean_up().await;
+    }
+    cluster_informers::follow(site).await.clean_up().await;
+}
+
+/// On a cluster with nodes: an image that is not there is the reason.
+#[tokio::test]
+async fn an_image_that_is_not_there_is_told() {
+    let Some(site) = site("image").await else { return };
+    if !has_nodes(&site).await {
+        println!("skipped: the cluster has no nodes that pull images");
+        return site.clean_up().await;
+    }
+    let site = cluster_informers::without_image(site).await;
+    site.clean_up().await;
+}
+
+async fn has_nodes(site: &ClusterSite) -> bool {
+    let nodes: Api<Node> = Api::all(site.kube.clone());
+    !nodes.list(&kube::api::ListParams::default()).await.unwrap().items.is_empty()
 }
 
 /// With the real Helm, when there is one.

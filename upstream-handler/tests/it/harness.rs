@@ -57,7 +57,6 @@ impl Process {
     }
 
     /// Whether it has ended by itself.
-    #[cfg(feature = "faults")]
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

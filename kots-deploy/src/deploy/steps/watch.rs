@@ -190,7 +190,9 @@ async fn ready(context: &mut Context, scope: &Scope<'_>, sequence: i64) -> Resul
         let status = reply.appstatus.unwrap_or_default();
         let is_this = status.sequence == sequence && !status.state.is_empty();
         let seen = if is_this {
-            format!("sequence {sequence} is deployed and `{}`", status.state)
+            let first = unhealthy(&status).into_iter().next();
+            let first = first.map_or_else(String::new, |it| format!(": {it}"));
+            format!("sequence {sequence} is deployed and `{}`{first}", status.state)
         } else {
             format!("sequence {sequence} is deployed and has no status yet")
         };

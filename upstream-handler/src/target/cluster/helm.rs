@@ -18,6 +18,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Preconditions};
+use tempfile::NamedTempFile;
 use tokio::time::{interval, timeout};
 
 use super::api::{Server, patiently};
@@ -46,10 +47,10 @@ pub(super) struct Release {
     pub namespace: String,
     /// Flags for `helm upgrade`.
     pub flags: Vec<String>,
-    /// The packed chart.
+    /// The chart: packed, or a folder.
     pub archive: PathBuf,
     /// The values.
-    pub values: PathBuf,
+    pub values: Option<PathBuf>,
 }
 
 impl Release {
@@ -76,20 +77,16 @@ pub(super) fn removed(before: &[Release], now: &[Release]) -> Vec<Release> {
 }
 
 /// Arguments of the upgrade.
-fn upgrade_arguments(release: &Release, values: &Path) -> Vec<String> {
+fn upgrade_arguments(release: &Release, values: Option<&Path>) -> Vec<String> {
     let text = |path: &Path| path.display().to_string();
     let mut arguments = vec![
         "upgrade".to_owned(),
         "--install".to_owned(),
         release.name.clone(),
         text(&release.archive),
-        "-f".to_owned(),
-        text(values),
-        "--timeout".to_owned(),
-        TIMEOUT.to_owned(),
-        "-n".to_owned(),
-        release.namespace.clone(),
     ];
+    arguments.extend(values.iter().flat_map(|it| ["-f".to_owned(), text(it)]));
+    arguments.extend(["--timeout", TIMEOUT, "-n", &release.namespace].map(str::to_owned));
     let is_client_side = release.flags.iter().any(|flag| {
         let name = flag.split('=').next().unwrap_or_default();
         CLIENT_SIDE.contains(&name)
@@ -153,9 +150,11 @@ impl Helm {
             release: release.shown(),
             why,
         };
-        let values = process::private_copy(&release.values, work)
+        let values = release.values.as_deref().map(|it| process::private_copy(it, work));
+        let values = values
+            .transpose()
             .map_err(|it| failed(format!("could not write its values to a file: {it}")))?;
-        let arguments = upgrade_arguments(release, values.path());
+        let arguments = upgrade_arguments(release, values.as_ref().map(NamedTempFile::path));
         let started = jiff::Timestamp::now();
         let run =
             process::run(&self.program, self.kubeconfig.as_deref(), &arguments, work, printed);
@@ -299,7 +298,7 @@ mod tests {
             namespace: "shop".to_owned(),
             flags: Vec::new(),
             archive: "c.tgz".into(),
-            values: "v.yaml".into(),
+            values: Some("v.yaml".into()),
         }
     }
 
@@ -319,7 +318,7 @@ mod tests {
         let check = |flags: &[&str]| {
             let mut release = release("web", 0);
             release.flags = flags.iter().map(|it| (*it).to_owned()).collect();
-            upgrade_arguments(&release, Path::new("x")).join(" ")
+            upgrade_arguments(&release, Some(Path::new("x"))).join(" ")
         };
         insta::assert_snapshot!(check(&[]), @"upgrade --install web c.tgz -f x --timeout 3600s -n shop");
         insta::assert_snapshot!(check(&["--force", "--wait"]), @"upgrade --install web c.tgz -f x --timeout 3600s -n shop --force --wait --server-side=false");

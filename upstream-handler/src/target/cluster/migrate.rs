@@ -11,6 +11,11 @@ const CLIENT_SIDE: &[&str] = &["kubectl-client-side-apply", "kubectl", "before-f
 /// What client-side apply leaves on an object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// Whether client-side apply writes under this name.
+pub(super) fn is_client_side(manager: &str) -> bool {
+    CLIENT_SIDE.contains(&manager)
+}
+
 /// Returns the `metadata.managedFields` that hands client-side apply's fields to us; `None` when there
 /// is nothing to hand over.
 pub(super) fn taken_over(object: &Value) -> Option<Value> {
@@ -18,25 +23,25 @@ pub(super) fn taken_over(object: &Value) -> Option<Value> {
     metadata["annotations"].get(LAST_APPLIED)?;
     let entries = metadata["managedFields"].as_array()?;
     let is_subresource = |it: &Value| it["subresource"].as_str().is_some_and(|it| !it.is_empty());
-    let is_client_side = |it: &Value| {
+    let is_theirs = |it: &Value| {
         it["operation"] == "Update"
             && !is_subresource(it)
-            && it["manager"].as_str().is_some_and(|it| CLIENT_SIDE.contains(&it))
+            && it["manager"].as_str().is_some_and(is_client_side)
     };
     let is_ours =
         |it: &Value| it["operation"] == "Apply" && !is_subresource(it) && it["manager"] == MANAGER;
-    if !entries.iter().any(is_client_side) {
+    if !entries.iter().any(is_theirs) {
         return None;
     }
     let mut fields = Map::new();
-    for entry in entries.iter().filter(|it| is_client_side(it) || is_ours(it)) {
+    for entry in entries.iter().filter(|it| is_theirs(it) || is_ours(it)) {
         if let Value::Object(owned) = &entry["fieldsV1"] {
             merge(&mut fields, owned);
         }
     }
-    let newest = entries.iter().rfind(|it| is_client_side(it))?;
+    let newest = entries.iter().rfind(|it| is_theirs(it))?;
     let mut kept: Vec<Value> =
-        entries.iter().filter(|it| !is_client_side(it) && !is_ours(it)).cloned().collect();
+        entries.iter().filter(|it| !is_theirs(it) && !is_ours(it)).cloned().collect();
     kept.push(json!({
         "manager": MANAGER,
         "operation": "Apply",

@@ -17,6 +17,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
+use kube::api::ListParams;
 use kube::runtime::reflector::{Store, reflector, store};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
@@ -33,10 +34,13 @@ use super::seen;
 use crate::target::Look;
 use crate::target::informer::{self, Informer};
 
-pub(super) use hooks::FailedHooks;
+pub(super) use hooks::{FailedHooks, HookRemoval};
 
 /// How long the first reading may take.
 const FIRST_READING: Duration = Duration::from_secs(10);
+
+/// How often a first reading is looked at for trouble.
+const LOOK_FOR_TROUBLE: Duration = Duration::from_millis(50);
 
 /// What is followed of one application.
 #[derive(Debug)]
@@ -84,9 +88,10 @@ impl Watch {
         server: &Server,
         look: Look,
         additional: &[String],
-        hooks: FailedHooks,
+        hooks: (FailedHooks, HookRemoval),
         changed: &Arc<Notify>,
     ) -> Self {
+        let (hooks, removal) = hooks;
         let stop = CancellationToken::new();
         let mut namespaces: BTreeMap<String, Namespace> = BTreeMap::new();
         let informers = look.status_informers.iter();
@@ -116,7 +121,7 @@ impl Watch {
         }
         let with_hooks: BTreeSet<String> =
             additional.iter().chain([&look.namespace]).cloned().collect();
-        hooks.follow(server, with_hooks, &stop, changed);
+        hooks.follow(server, with_hooks, removal, &stop, changed);
         Self { look, server: server.clone(), namespaces, hooks, _stop: stop.drop_guard() }
     }
 
@@ -133,7 +138,7 @@ impl Watch {
     pub(super) async fn seen(&self) -> Result<Vec<ResourceState>, ClusterError> {
         let mut facts: BTreeMap<&str, Facts> = BTreeMap::new();
         for (name, place) in &self.namespaces {
-            facts.insert(name, place.facts(name).await?);
+            facts.insert(name, place.facts(&self.server, name).await?);
         }
         let mut states = Vec::new();
         let hooks = self.hooks.failed();
@@ -162,40 +167,73 @@ impl Watch {
 }
 
 impl Namespace {
-    async fn facts(&self, namespace: &str) -> Result<Facts, ClusterError> {
+    async fn facts(&self, server: &Server, namespace: &str) -> Result<Facts, ClusterError> {
         Ok(Facts {
-            deployments: now(self.deployments.as_ref(), namespace).await?,
-            stateful_sets: now(self.stateful_sets.as_ref(), namespace).await?,
-            daemon_sets: now(self.daemon_sets.as_ref(), namespace).await?,
-            services: now(self.services.as_ref(), namespace).await?,
-            ingresses: now(self.ingresses.as_ref(), namespace).await?,
-            claims: now(self.claims.as_ref(), namespace).await?,
-            slices: now(self.slices.as_ref(), namespace).await?,
-            pods: now(self.pods.as_ref(), namespace).await?,
+            deployments: now(server, self.deployments.as_ref(), namespace).await?,
+            stateful_sets: now(server, self.stateful_sets.as_ref(), namespace).await?,
+            daemon_sets: now(server, self.daemon_sets.as_ref(), namespace).await?,
+            services: now(server, self.services.as_ref(), namespace).await?,
+            ingresses: now(server, self.ingresses.as_ref(), namespace).await?,
+            claims: now(server, self.claims.as_ref(), namespace).await?,
+            slices: now(server, self.slices.as_ref(), namespace).await?,
+            pods: now(server, self.pods.as_ref(), namespace).await?,
         })
     }
 }
 
-/// The objects that are there now.
+/// The objects that are there now: as followed, or read anew while following fails.
 async fn now<K>(
+    server: &Server,
     followed: Option<&Followed<K>>,
     namespace: &str,
 ) -> Result<Vec<Arc<K>>, ClusterError>
 where
-    K: kube::Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
 {
     let Some(followed) = followed else { return Ok(Vec::new()) };
-    let is_read = timeout(FIRST_READING, followed.store.wait_until_ready()).await;
-    let trouble = followed.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match (is_read, trouble) {
-        (Ok(Ok(())), None) => Ok(followed.store.state()),
-        (_, trouble) => Err(ClusterError::Object {
-            what: "watch",
-            object: format!("{} in namespace {namespace}", K::plural(&())),
-            why: trouble.unwrap_or_else(|| {
-                format!("the first reading takes longer than {} s", FIRST_READING.as_secs())
-            }),
-        }),
+    let is_read = timeout(FIRST_READING, followed.first_reading()).await.unwrap_or(false);
+    let is_followed = followed.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+    if is_followed && is_read {
+        return Ok(followed.store.state());
+    }
+    // A watch that works again may be silent for long: only a reading tells.
+    let read = timeout(FIRST_READING, server.list::<K>(namespace, ListParams::default())).await;
+    let why = match read {
+        Ok(Ok(list)) => {
+            *followed.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return Ok(list.into_iter().map(Arc::new).collect());
+        }
+        Ok(Err(error)) => super::error::told(&error),
+        Err(_) => {
+            let trouble = followed.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            trouble.unwrap_or_else(|| format!("it takes longer than {} s", FIRST_READING.as_secs()))
+        }
+    };
+    let object = format!("{} in namespace {namespace}", K::plural(&()));
+    Err(ClusterError::Object { what: "read", object, why })
+}
+
+impl<K> Followed<K>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    /// Returns whether everything was read once, when that is so or fails.
+    async fn first_reading(&self) -> bool {
+        loop {
+            tokio::select! {
+                read = self.store.wait_until_ready() => return read.is_ok(),
+                () = tokio::time::sleep(LOOK_FOR_TROUBLE) => {}
+            }
+            if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+                return false;
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::Carry;
 use crate::faults;
 use crate::target::cluster::api::{Apply, Resource};
 use crate::target::cluster::error::{ClusterError, conflicts, named, told};
-use crate::target::cluster::migrate::taken_over;
+use crate::target::cluster::migrate::{is_client_side, taken_over};
 use crate::target::cluster::object::{Id, Object};
 use crate::target::cluster::output::Part;
 use crate::target::cluster::plan::{Phase, Plan, Step, Surroundings};
@@ -108,13 +108,10 @@ impl Carry<'_> {
                 let found = self.server.get(&resource, id).await?;
                 // What kubectl applied becomes ours when it is really done.
                 let will_be_ours = found.as_ref().and_then(taken_over).is_some();
-                let owned_by_others = |error: &Error| match error {
-                    Error::Api(status) => conflicts(status)
-                        .iter()
-                        .any(|it| !it.owner.starts_with("kubectl-client-side-apply")),
-                    _ => true,
-                };
-                if self.is_forced || (will_be_ours && !owned_by_others(&error)) {
+                let stays = |owner: &str| !(will_be_ours && is_client_side(owner));
+                let stay = matches!(&error, Error::Api(status)
+                    if conflicts(status).iter().any(|it| stays(&it.owner)));
+                if self.is_forced || !stay {
                     return Ok(());
                 }
                 Err(error.into())

@@ -23,6 +23,15 @@ const MOST: usize = 5;
 #[derive(Debug, Clone, Default)]
 pub(in crate::target::cluster) struct FailedHooks(Arc<Mutex<BTreeMap<(String, String), String>>>);
 
+/// When hooks that ended are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::target::cluster) enum HookRemoval {
+    /// As soon as they end.
+    Now,
+    /// Not while this is followed: a deploy may wait for what they became.
+    Later,
+}
+
 /// What becomes of a Job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -42,6 +51,7 @@ impl FailedHooks {
         &self,
         server: &Server,
         namespaces: BTreeSet<String>,
+        removal: HookRemoval,
         stop: &CancellationToken,
         changed: &Arc<Notify>,
     ) {
@@ -58,7 +68,7 @@ impl FailedHooks {
                         () = stop.cancelled() => return,
                     };
                     match event {
-                        Some(Ok(job)) => hooks.note(&server, &namespace, &job).await,
+                        Some(Ok(job)) => hooks.note(&server, &namespace, &job, removal).await,
                         Some(Err(error)) => {
                             tracing::debug!(namespace, "jobs are not followed: {error}");
                         }
@@ -76,7 +86,7 @@ impl FailedHooks {
         failed.values().take(MOST).cloned().collect()
     }
 
-    async fn note(&self, server: &Server, namespace: &str, job: &Job) {
+    async fn note(&self, server: &Server, namespace: &str, job: &Job, removal: HookRemoval) {
         let name = job.metadata.name.clone().unwrap_or_default();
         let key = (namespace.to_owned(), name.clone());
         let fate = fate(job);
@@ -90,7 +100,8 @@ impl FailedHooks {
         } else if fate == Fate::Goes || fate == Fate::Stays {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         }
-        if !matches!(fate, Fate::Goes | Fate::FailedAndGoes) {
+        let goes = matches!(fate, Fate::Goes | Fate::FailedAndGoes);
+        if !goes || removal == HookRemoval::Later {
             return;
         }
         let api: Api<Job> = Api::namespaced(server.client().clone(), namespace);
