@@ -33,6 +33,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut tests = sh::cargo();
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast", "--features", FEATURES]);
     tools.tell(&mut tests);
+    // Built by this very command, before the first test runs.
+    tests.env("KOTS_TEST_KOTSADM", sh::built("debug").join("kotsadm"));
     if args.cluster {
         tests.env("KOTS_TEST_CLUSTER", "1");
     }

@@ -17,12 +17,14 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use kots_deploy::cluster::{Cluster, ConnectionFlags, Surroundings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 const TOKEN: &str = "fake-token";
+/// A person whom the fake allows nothing.
+pub(crate) const NOBODY: &str = "kots-test-nobody";
 
 /// A running fake. Dropping it ends it.
 pub(crate) struct FakeKube {
@@ -129,9 +131,14 @@ impl FakeKube {
     /// Puts one ready kotsadm pod at `address` and its auth secret into the namespace.
     pub(crate) fn with_kotsadm(self, address: SocketAddr, auth: &str) -> Self {
         self.switches().pods = vec![Pod::ready("kotsadm-0", address)];
+        self.set_auth(auth);
+        self
+    }
+
+    /// Puts an auth string into its secret.
+    pub(crate) fn set_auth(&self, auth: &str) {
         let secret = objects::secret("kotsadm-authstring", "kotsadm-authstring", auth);
         self.switches().secrets.insert("kotsadm-authstring".to_owned(), secret);
-        self
     }
 
     pub(crate) fn switches(&self) -> MutexGuard<'_, Switches> {
@@ -232,6 +239,7 @@ fn router(state: Arc<Fake>) -> Router {
         .route("/pods", get(objects::list_pods))
         .route("/secrets", post(objects::create_secret))
         .route("/secrets/{name}", get(objects::get_secret))
+        .route("/pods/{pod}", delete(objects::delete_pod))
         .route("/pods/{pod}/portforward", get(port_forward::handle))
         .route("/pods/{pod}/proxy/", any(proxy::handle))
         .route("/pods/{pod}/proxy/{*path}", any(proxy::handle));
@@ -245,7 +253,12 @@ async fn authenticate(State(fake): State<Arc<Fake>>, request: Request, next: Nex
     if text(&request, "authorization").as_deref() != Some(&format!("Bearer {TOKEN}")) {
         return status(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized");
     }
-    fake.seen().impersonated.extend(text(&request, "impersonate-user"));
+    let person = text(&request, "impersonate-user");
+    if person.as_deref() == Some(NOBODY) {
+        let message = format!("User {NOBODY:?} is forbidden to do this in the namespace \"app\"");
+        return status(StatusCode::FORBIDDEN, "Forbidden", &message);
+    }
+    fake.seen().impersonated.extend(person);
     next.run(request).await
 }
 

@@ -55,6 +55,22 @@ fn pod(pod: &Pod) -> Value {
     })
 }
 
+/// Deletes a pod: its owner makes another at once, of the next name.
+pub(super) async fn delete_pod(
+    State(fake): State<Arc<Fake>>,
+    Path(name): Path<String>,
+) -> Response {
+    let mut gone = match fake.pod(&name) {
+        Ok(pod) => pod,
+        Err(missing) => return *missing,
+    };
+    let answer = Json(pod(&gone)).into_response();
+    let (stem, number) = name.rsplit_once('-').expect("a numbered pod");
+    gone.name = format!("{stem}-{}", number.parse::<u32>().expect("a number") + 1);
+    fake.switches().pods = vec![gone];
+    answer
+}
+
 pub(super) async fn get_secret(
     State(fake): State<Arc<Fake>>,
     Path(name): Path<String>,
