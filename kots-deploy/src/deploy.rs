@@ -7,6 +7,7 @@ pub mod answers;
 pub mod args;
 pub mod inputs;
 pub mod plan;
+pub mod preflights;
 mod quiet;
 pub mod run;
 pub mod state;

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::archives::Archives;
 use crate::faults;
+use crate::preflight::PreflightRuns;
 use crate::release::Surroundings;
 use crate::secrets::Secrets;
 use crate::store::leases::{Fence, HEARTBEAT};
@@ -45,6 +46,8 @@ pub(crate) struct Context {
     pub boot_id: String,
     /// Work that outlives its request.
     pub work: TaskTracker,
+    /// Runs of preflights.
+    pub preflights: PreflightRuns,
     /// Rung when a version was queued for the target.
     pub deploy_bell: Notify,
     /// Cancelled when the server stops.

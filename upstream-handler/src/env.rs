@@ -40,6 +40,10 @@ pub const KOTS_HELM: &str = "KOTS_HELM";
 pub const KOTSADM_AUTH_STRING_FILE: &str = "KOTSADM_AUTH_STRING_FILE";
 /// Largest upload in bytes. An addition of ours; default 16 GiB.
 pub const KOTSADM_MAX_UPLOAD_BYTES: &str = "KOTSADM_MAX_UPLOAD_BYTES";
+/// The program that runs preflights. Default `preflight` on PATH. An addition of ours.
+pub const KOTS_PREFLIGHT: &str = "KOTS_PREFLIGHT";
+/// How long it may take, in seconds; default 900. An addition of ours.
+pub const KOTS_PREFLIGHT_TIMEOUT_S: &str = "KOTS_PREFLIGHT_TIMEOUT_S";
 /// What is logged, in the syntax of `tracing-subscriber`. Default `info`.
 pub const KOTSADM_LOG: &str = "KOTSADM_LOG";
 /// `<point>[:n]`: kills the process at a write point. Only with the feature `faults`.

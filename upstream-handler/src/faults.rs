@@ -31,6 +31,9 @@ pub const POINTS: &[&str] = &[
 pub const CLUSTER_POINTS: &[&str] =
     &["target-object-removed", "target-object-applied", "target-phase-done", "target-chart-done"];
 
+/// Points of a run of preflights, which no update passes without them.
+pub const PREFLIGHT_POINTS: &[&str] = &["preflight-before-commit", "preflight-after-commit"];
+
 /// Passes the point `name`.
 #[cfg(not(feature = "faults"))]
 #[inline]
@@ -51,10 +54,8 @@ pub fn point(name: &'static str) {
     });
     static PASSED: AtomicU32 = AtomicU32::new(0);
 
-    debug_assert!(
-        POINTS.contains(&name) || CLUSTER_POINTS.contains(&name),
-        "{name} is not in POINTS"
-    );
+    let lists = [POINTS, CLUSTER_POINTS, PREFLIGHT_POINTS];
+    debug_assert!(lists.concat().contains(&name), "{name} is not in the lists of points");
     if let Some((wanted, n)) = &*WANTED
         && wanted == name
         && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *n

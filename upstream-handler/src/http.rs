@@ -27,7 +27,7 @@ mod tasks;
 mod update_check;
 mod upload;
 mod upstream_update;
-mod versions;
+pub(crate) mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +61,13 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v1/app/{slug}/sequence/{sequence}/deploy", post(deploy::post))
         .route("/api/v1/app/{slug}/sequence/{sequence}/redeploy", post(deploy::again))
         .route("/api/v1/app/{slug}/sequence/{sequence}/preflight/result", get(preflight::get))
+        .route("/api/v1/app/{slug}/sequence/{sequence}/preflight/run", post(preflight::run))
+        .route(
+            "/api/v1/app/{slug}/sequence/{sequence}/preflight/ignore-rbac",
+            post(preflight::ignore_rbac),
+        )
+        .route("/api/v1/app/{slug}/sequence/{sequence}/preflightcommand", post(preflight::command))
+        .route("/api/v1/preflight/app/{slug}/sequence/{sequence}", post(preflight::post))
         .route(
             "/api/v1/app/{slug}/sequence/{sequence}/task/updatedownload",
             get(tasks::of_sequence),

@@ -3,7 +3,7 @@
 //! ```text
 //! cli/ | http/ ─► update/ license config/ install ─► versions ─► release/ (what a version is)
 //!                                                        ├► archives, store/ (what exists)
-//!                                                 deploy/ ─► target/ (where it goes)
+//!                                      preflight ─► deploy/ ─► target/ (where it goes)
 //! ```
 //!
 //! Only `cli/` sees clap, only `http/` sees axum, only `store/` sees SQL.
@@ -18,6 +18,7 @@ pub mod faults;
 mod http;
 mod install;
 mod license;
+mod preflight;
 pub mod release;
 pub(crate) mod render;
 pub mod secrets;

@@ -22,13 +22,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::archives::{ArchiveError, Archives};
 use crate::context::{Context, Locks, Shared};
+use crate::preflight::PreflightRuns;
+use crate::preflight::program::Program;
 use crate::release::Surroundings;
 use crate::secrets::{SecretError, Secrets};
 use crate::store::{Store, StoreError};
 use crate::target::cluster::Cluster;
 use crate::target::directory::Directory;
 use crate::target::{ClusterOptions, Target, TargetError};
-use crate::{deploy, env, http};
+use crate::{deploy, env, http, preflight};
 
 /// Largest upload when nothing else is said, in bytes.
 const MAX_UPLOAD_BYTES: u64 = 16 << 30;
@@ -153,19 +155,21 @@ pub struct Running {
     accept: JoinHandle<()>,
     worker: JoinHandle<()>,
     follower: JoinHandle<()>,
+    checker: JoinHandle<()>,
     _lock: File,
 }
 
 impl Running {
     /// Stops taking requests, waits a bounded time for those that run, and closes the database.
     pub async fn shutdown(self) {
-        let Self { shared, accept, worker, follower, .. } = self;
+        let Self { shared, accept, worker, follower, checker, .. } = self;
         shared.stop.cancel();
         shared.work.close();
         let rest = async {
             let _ = accept.await;
             let _ = worker.await;
             let _ = follower.await;
+            let _ = checker.await;
             shared.work.wait().await;
         };
         if tokio::time::timeout(GRACE, rest).await.is_err() {
@@ -232,6 +236,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
             .unwrap_or(MAX_UPLOAD_BYTES),
         boot_id,
         work: TaskTracker::new(),
+        preflights: PreflightRuns::new(Program::of_environment()),
         deploy_bell: Notify::new(),
         stop: CancellationToken::new(),
         wrong_passwords: Mutex::default(),
@@ -239,9 +244,10 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
     });
     let worker = tokio::spawn(deploy::run_queue(Arc::clone(&shared)));
     let follower = tokio::spawn(deploy::follow::run(Arc::clone(&shared)));
+    let checker = tokio::spawn(preflight::run_queue(Arc::clone(&shared)));
     let router = http::router(Arc::clone(&shared));
     let accept = tokio::spawn(listen::accept(listener, router, shared.stop.clone()));
-    Ok(Running { addr, auth_string, shared, accept, worker, follower, _lock: lock })
+    Ok(Running { addr, auth_string, shared, accept, worker, follower, checker, _lock: lock })
 }
 
 /// Makes the state folder and takes it for this process alone; the kernel gives it back.

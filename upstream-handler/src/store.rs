@@ -11,6 +11,7 @@ pub(crate) mod apps;
 pub(crate) mod idempotency;
 pub(crate) mod leases;
 pub(crate) mod outputs;
+pub(crate) mod preflights;
 pub(crate) mod sessions;
 pub(crate) mod tasks;
 pub(crate) mod versions;

@@ -302,11 +302,10 @@ fn stored(facts: &Facts) -> StoredFacts {
     }
 }
 
-/// Whether a version may be deployed as far as it alone is concerned: its config is complete and no
-/// strict preflight waits.
+/// Whether a first version is deployed at once: its config is complete and no checks wait. With
+/// checks it is deployed once they have been run and let it pass.
 pub(crate) fn is_ready(made: &Made) -> bool {
     made.new.status == PENDING
-        || (made.new.status == PENDING_PREFLIGHT && !made.new.facts.has_strict_preflight)
 }
 
 /// What one transaction does besides making the version exist.
@@ -351,6 +350,9 @@ pub(crate) async fn commit(
     faults::point("version-before-commit");
     Store::commit(tx).await?;
     faults::point("version-after-commit");
+    if made.new.status == PENDING_PREFLIGHT {
+        shared.preflights.bell.notify_one();
+    }
     if effects.deploy {
         shared.deploy_bell.notify_one();
     }

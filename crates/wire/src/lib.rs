@@ -13,6 +13,7 @@ pub mod deploy;
 pub mod health;
 pub mod license;
 pub mod login;
+pub mod preflight;
 pub mod push;
 pub mod report;
 pub mod update;

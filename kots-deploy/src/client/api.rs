@@ -281,6 +281,22 @@ impl Client {
         self.call(&call, reporter).await.map(drop)
     }
 
+    /// `POST …/sequence/{n}/preflight/run`: has a version's checks run once more. Twice is no harm.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn run_preflights(
+        &self,
+        slug: &str,
+        sequence: i64,
+        reporter: &Reporter,
+    ) -> Result<(), CallError> {
+        let path = format!("/api/v1/app/{}/sequence/{sequence}/preflight/run", segment(slug));
+        let call = Call::change(Method::POST, path, Again::Harmless).json(&serde_json::json!({}));
+        self.call(&call, reporter).await.map(drop)
+    }
+
     /// `POST /api/v1/license`: a new installation. Fields beside `licenseData` are our kotsadm's.
     ///
     /// # Errors

@@ -8,11 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use steps::{Check, Done, Facts, Failure, Scope, Step, StepKind, async_trait};
 use tokio::time::{Instant, sleep};
-use wire::app::App;
+use wire::app::{App, DownstreamVersion};
 
 use super::plan::InstallPlan;
 use crate::client::call::CallError;
 use crate::client::upload::{Content, Part, Upload};
+use crate::deploy::preflights;
 use crate::deploy::state::{Context, all_lost, failure, quiet_time};
 use crate::deploy::steps::{connect::Connect, idempotency_key, images::Images, watch::Watch};
 use crate::deploy::target::{name, versions};
@@ -25,7 +26,7 @@ pub(super) fn all(plan: &Arc<InstallPlan>) -> Vec<Box<dyn Step<Context>>> {
         Box::new(Connect { note: format!("Installing {}...", plan.common.slug) }),
         Box::new(CheckState { plan: Arc::clone(plan) }),
         Box::new(Images),
-        Box::new(Install { plan: Arc::clone(plan), key: String::new() }),
+        Box::new(Install { plan: Arc::clone(plan), key: String::new(), checks_again: false }),
         Box::new(Watch),
     ]
 }
@@ -88,6 +89,8 @@ async fn installed(context: &Context, scope: &Scope<'_>) -> Result<Option<App>, 
 struct Install {
     plan: Arc<InstallPlan>,
     key: String,
+    /// It is installed, and only its checks keep it from being deployed.
+    checks_again: bool,
 }
 
 #[async_trait]
@@ -105,6 +108,11 @@ impl Step<Context> for Install {
         context: &mut Context,
         scope: &mut Scope<'_>,
     ) -> Result<Check, Failure> {
+        let app = installed(context, scope).await?;
+        if app.is_some_and(|app| versions(&app).into_iter().any(is_held_first)) {
+            self.checks_again = true;
+            return Ok(Check::needed());
+        }
         if let Some(sequence) = context.sequence {
             return Ok(Check::done(format!("it is installed already, as sequence {sequence}")));
         }
@@ -115,6 +123,13 @@ impl Step<Context> for Install {
     }
 
     async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
+        if self.checks_again {
+            scope.reporter().note("Running the preflight checks again...");
+            let slug = &self.plan.common.slug;
+            let answer = context.client().run_preflights(slug, 0, scope.reporter()).await;
+            answer.map_err(|it| failure("failed to run the preflight checks", &it))?;
+            return Ok(Done::Well);
+        }
         loop {
             match self.send(context, scope).await {
                 Ok(()) => break,
@@ -153,6 +168,11 @@ impl Step<Context> for Install {
         context.sequence = Some(first.sequence);
         Ok(Done::Well)
     }
+}
+
+/// Whether a version is the first one and its checks keep it from being deployed.
+fn is_held_first(version: &DownstreamVersion) -> bool {
+    !preflights::hold_first(version).is_empty()
 }
 
 impl Install {

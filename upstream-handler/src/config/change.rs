@@ -12,11 +12,13 @@ use crate::context::{Context, Lease, LeaseError, Shared};
 use crate::deploy::gate::Gate;
 use crate::http::once::Once;
 use crate::http::reply::{Failure, Reply};
+use crate::preflight::results::has_failing_strict;
 use crate::release::Preflights;
-use crate::store::StoreError;
 use crate::store::apps::AppRow;
+use crate::store::preflights::queue_preflight;
 use crate::store::tasks::update_download;
-use crate::store::versions::{PENDING_CONFIG, Page, VersionRow};
+use crate::store::versions::{PENDING, PENDING_CONFIG, PENDING_PREFLIGHT, Page, VersionRow};
+use crate::store::{Store, StoreError};
 use crate::versions::{self, CONFIG_CHANGE, Effects, Made, MakeError, Recipe, Release};
 
 /// The version values are put over.
@@ -120,6 +122,9 @@ pub(crate) enum Ended {
     Made(Reply),
     /// The version exists; it may not be deployed.
     NotDeployed(Failure),
+    /// The version with this number exists; whether it may be deployed is told by strict checks,
+    /// which are being run.
+    Waits(i64),
 }
 
 /// Makes a version of `app` with the given values.
@@ -155,6 +160,10 @@ async fn change_leased(
     if let Some(sequence) = already_deployed(&app, &rows, &change) {
         return Ok(Ended::Made(reply(sequence)));
     }
+    if let Some(sequence) = waits_already(&app, &rows, &change) {
+        check_again(shared, &app, &rows[0]).await?;
+        return Ok(Ended::Waits(sequence));
+    }
     let base = base(&app, &rows, change.on)?;
     let is_edit = change.place == Place::PendingItself && base.status == PENDING_CONFIG;
     let recipe = recipe(shared, app, base, &change).await?;
@@ -171,6 +180,18 @@ async fn change_leased(
     )?;
     let refusal = if change.deploy { gate(shared, &app, &rows, &made).err() } else { None };
     let sequence = made.new.sequence;
+    if refusal == Some(NotDeployable::StrictPreflight) {
+        let effects = Effects {
+            license: None,
+            channel_id: &channel_id,
+            deploy: false,
+            tasks: &[],
+            reply: &reply(sequence),
+            once: &Once::unrecorded(),
+        };
+        versions::commit(shared, &lease.fence, &made, effects).await?;
+        return Ok(Ended::Waits(sequence));
+    }
     let refused = refusal.as_ref().map(|refusal| refuse(sequence, refusal));
     let answer = match &refused {
         Some(failure) => {
@@ -199,14 +220,41 @@ async fn change_leased(
 /// The newest version, when it was made of these very values and is deployed or being deployed: a second run, or one
 /// that raced with this one, gets what the first one made.
 fn already_deployed(app: &AppRow, rows: &[VersionRow], change: &Change) -> Option<i64> {
-    let newest = rows.first()?;
-    let is_same = newest.source == CONFIG_CHANGE
-        && newest.config_values_sha256.as_deref() == Some(change.sha256.as_str())
-        && change.on == On::Newest
-        && change.mode == Given::All;
+    let newest = same_values(rows, change)?;
     let is_under_way = app.current_sequence == Some(newest.sequence)
         && ["deploying", "deployed"].contains(&newest.status.as_str());
-    (change.deploy && is_same && is_under_way).then_some(newest.sequence)
+    (change.deploy && is_under_way).then_some(newest.sequence)
+}
+
+/// The newest version, when it was made of these very values and strict checks keep it back: a second run waits for
+/// them, and makes no second version.
+fn waits_already(app: &AppRow, rows: &[VersionRow], change: &Change) -> Option<i64> {
+    let newest = same_values(rows, change)?;
+    let is_held = app.current_sequence != Some(newest.sequence)
+        && [PENDING, PENDING_PREFLIGHT].contains(&newest.status.as_str())
+        && newest.facts().has_strict_preflight;
+    (change.deploy && is_held).then_some(newest.sequence)
+}
+
+fn same_values<'a>(rows: &'a [VersionRow], change: &Change) -> Option<&'a VersionRow> {
+    rows.first().filter(|newest| {
+        newest.source == CONFIG_CHANGE
+            && newest.config_values_sha256.as_deref() == Some(change.sha256.as_str())
+            && change.on == On::Newest
+            && change.mode == Given::All
+    })
+}
+
+/// Has checks that failed run once more: whoever asks again has done something about them.
+async fn check_again(shared: &Shared, app: &AppRow, row: &VersionRow) -> Result<(), StoreError> {
+    let is_held = has_failing_strict(true, row.preflight_results().as_ref());
+    if is_held && !row.preflight_is_queued {
+        let mut tx = shared.store.begin().await?;
+        queue_preflight(&mut tx, &app.id, row.sequence, false).await?;
+        Store::commit(tx).await?;
+        shared.preflights.bell.notify_one();
+    }
+    Ok(())
 }
 
 fn base<'a>(app: &AppRow, rows: &'a [VersionRow], on: On) -> Result<&'a VersionRow, ChangeError> {

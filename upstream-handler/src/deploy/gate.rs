@@ -5,6 +5,7 @@ use kinds::release::{
     NotDeployable, ReleaseId, VersionFacts, VersionStatus, deployability, newest_first,
 };
 
+use crate::preflight::results::has_failing_strict;
 use crate::store::apps::AppRow;
 use crate::store::versions::{DEPLOYED, DEPLOYING, FAILED, VersionRow};
 
@@ -52,15 +53,18 @@ pub(crate) fn release_id(row: &VersionRow) -> ReleaseId {
 
 fn facts(row: &VersionRow) -> VersionFacts {
     let facts = row.facts();
-    // Preflights cannot be run here yet, so a strict one has never run. A version the target has
-    // taken got past that question.
-    let is_past = matches!(row.status.as_str(), DEPLOYING | DEPLOYED | FAILED);
+    // A version that the target has taken got past its checks, unless they were run since.
+    let found = row.preflight_results();
+    let is_past = matches!(row.status.as_str(), DEPLOYING | DEPLOYED | FAILED)
+        && found.is_none()
+        && !row.preflight_is_queued;
     VersionFacts {
         sequence: row.sequence,
         release: release_id(row),
         is_required: row.is_required,
         status: VersionStatus::from_word(&row.status),
-        has_failing_strict_preflights: facts.has_strict_preflight && !is_past,
+        has_failing_strict_preflights: !is_past
+            && has_failing_strict(facts.has_strict_preflight, found.as_ref()),
         allow_rollback: facts.allow_rollback,
         cluster_config: None,
     }

@@ -7,14 +7,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kinds::config::{Config, ConfigValues, Given};
 use sha2::Digest as _;
-use wire::config::{ConfigValuesReply, UpdateConfigRequest};
+use wire::config::UpdateConfigRequest;
 
-use super::config_values::{not_deployed, refuse};
+use super::config_values::{answer, end, not_deployed, refuse};
 use super::once::{Once, Slot, digest};
-use super::reply::{Failure, Reply};
+use super::reply::Failure;
 use super::{apps, body};
 use crate::config;
-use crate::config::change::{self, Change, ChangeError, Ended, On, Place, change};
+use crate::config::change::{self, Change, ChangeError, On, Place, change};
 use crate::config::given::of_screen;
 use crate::context::Shared;
 use crate::release::Preflights;
@@ -43,15 +43,13 @@ async fn save(shared: &Shared, slug: String, request: Request) -> Result<Respons
         let shared = Arc::clone(shared);
         async move {
             let wanted = wanted(&shared, &app, &asked).await?;
-            match change(&shared, &app, wanted, &once, answer, not_deployed).await {
-                Ok(Ended::Made(reply)) => Ok(reply),
-                Ok(Ended::NotDeployed(failure)) => Err(failure),
-                Err(ChangeError::Invalid(errors)) => {
-                    Err(Failure::bad_request("invalid config values")
-                        .with("validationErrors", &config::group_errors(&errors)))
-                }
-                Err(error) => Err(refuse(&error)),
-            }
+            let ended = change(&shared, &app, wanted, &once, answer, not_deployed).await;
+            let ended = ended.map_err(|error| match error {
+                ChangeError::Invalid(errors) => Failure::bad_request("invalid config values")
+                    .with("validationErrors", &config::group_errors(&errors)),
+                other => refuse(&other),
+            })?;
+            end(&shared, &app, &once, ended).await
         }
     };
     Ok(slot.run(shared, digest, act).await)
@@ -84,13 +82,5 @@ async fn wanted(
         mode: Given::All,
         preflights: Preflights::Run,
         deploy: false,
-    })
-}
-
-fn answer(sequence: i64) -> Reply {
-    Reply::ok(&ConfigValuesReply {
-        success: true,
-        sequence: Some(sequence),
-        ..ConfigValuesReply::default()
     })
 }

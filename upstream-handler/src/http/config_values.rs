@@ -13,6 +13,7 @@ use kinds::release::NotDeployable;
 use sha2::Digest as _;
 use wire::config::{ConfigValuesReply, ConfigValuesRequest};
 
+use super::deploy::{after_checks, refusal};
 use super::once::{Once, Slot, digest};
 use super::reply::{Failure, Reply};
 use super::{apps, body};
@@ -20,6 +21,7 @@ use crate::config;
 use crate::config::change::{self, Change, ChangeError, Ended, On, Place, change};
 use crate::context::{LeaseError, Shared};
 use crate::release::Preflights;
+use crate::store::apps::AppRow;
 use crate::versions::MakeError;
 
 pub(crate) async fn post(
@@ -61,11 +63,8 @@ async fn set(shared: &Shared, slug: String, request: Request) -> Result<Response
     let act = |once: Arc<Once>| {
         let shared = Arc::clone(shared);
         async move {
-            match change(&shared, &app, wanted, &once, answer, not_deployed).await {
-                Ok(Ended::Made(reply)) => Ok(reply),
-                Ok(Ended::NotDeployed(failure)) => Err(failure),
-                Err(error) => Err(refuse(&error)),
-            }
+            let ended = change(&shared, &app, wanted, &once, answer, not_deployed).await;
+            end(&shared, &app, &once, ended.map_err(|error| refuse(&error))?).await
         }
     };
     Ok(slot.run(shared, digest, act).await)
@@ -107,7 +106,23 @@ fn foreign(text: &str, error: &KindError) -> Failure {
     }
 }
 
-fn answer(sequence: i64) -> Reply {
+/// The answer to a change that was made, once it is known whether the version is deployed.
+pub(crate) async fn end(
+    shared: &Shared,
+    app: &AppRow,
+    once: &Once,
+    ended: Ended,
+) -> Result<Reply, Failure> {
+    match ended {
+        Ended::Made(reply) => Ok(reply),
+        Ended::NotDeployed(failure) => Err(failure),
+        Ended::Waits(sequence) => after_checks(shared, app, sequence, once, answer(sequence))
+            .await
+            .map_err(|failure| failure.within("failed to deploy").with("sequence", &sequence)),
+    }
+}
+
+pub(crate) fn answer(sequence: i64) -> Reply {
     Reply::ok(&ConfigValuesReply {
         success: true,
         sequence: Some(sequence),
@@ -117,12 +132,7 @@ fn answer(sequence: i64) -> Reply {
 
 /// The original says `failed to deploy` and keeps the cause to itself.
 pub(crate) fn not_deployed(sequence: i64, cause: &NotDeployable) -> Failure {
-    let text = match cause {
-        NotDeployable::StrictPreflight => {
-            "Unable to deploy as preflight check's strict analyzer has failed".to_owned()
-        }
-        other => other.to_string(),
-    };
+    let text = refusal(cause);
     let mut failure = Failure::refused(format!("failed to deploy: {text}"))
         .with("sequence", &sequence)
         .cause(text.clone());

@@ -15,6 +15,8 @@ use super::versions::Shown;
 use super::{apps, body};
 use crate::context::{Lease, Shared};
 use crate::faults;
+use crate::preflight::results::failures;
+use crate::preflight::{self, Waited};
 use crate::store::Store;
 use crate::store::apps::AppRow;
 use crate::store::leases::check_fence;
@@ -72,15 +74,65 @@ async fn run(
     let app = apps::find(shared, &slug).await?.ok_or_else(|| Failure::unknown_app(&text, &slug))?;
     let act = |once: Arc<Once>| {
         let shared = Arc::clone(shared);
-        async move {
-            let task = update_download(&app.id);
-            let lease = Lease::take(&shared, &app.id, "deploy", task).await?;
-            let result = queue(&shared, &lease, &app, sequence, again, &once, reply).await;
-            lease.release().await;
-            result
-        }
+        async move { queue_checked(&shared, &app, sequence, again, &once, reply).await }
     };
     Ok(slot.run(shared, digest, act).await)
+}
+
+/// Queues a version that strict checks keep back, once they have passed.
+pub(crate) async fn after_checks(
+    shared: &Shared,
+    app: &AppRow,
+    sequence: i64,
+    once: &Once,
+    reply: Reply,
+) -> Result<Reply, Failure> {
+    queue_checked(shared, app, sequence, Again::No, once, reply).await
+}
+
+/// Queues a version, waiting for strict checks that are being run as the original does
+/// (`pkg/version/version.go:195`). Nothing is locked while it waits.
+async fn queue_checked(
+    shared: &Shared,
+    app: &AppRow,
+    sequence: i64,
+    again: Again,
+    once: &Once,
+    reply: Reply,
+) -> Result<Reply, Failure> {
+    loop {
+        let task = update_download(&app.id);
+        let lease = Lease::take(shared, &app.id, "deploy", task).await?;
+        let result = queue(shared, &lease, app, sequence, again, once, reply.clone()).await;
+        lease.release().await;
+        if let Queued::Done(reply) = result? {
+            return Ok(reply);
+        }
+        match preflight::wait(shared, &app.id, sequence).await? {
+            Waited::Ended => {}
+            Waited::TooLong => {
+                return Err(Failure::refused(format!(
+                    "the preflight checks of version {sequence} have not ended within {} minutes",
+                    preflight::PATIENCE.as_secs() / 60
+                )));
+            }
+            Waited::Stopped => {
+                return Err(Failure::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the server stops; preflight checks go on when it is started again",
+                )
+                .retry_after(5));
+            }
+        }
+    }
+}
+
+/// What became of a request to deploy.
+enum Queued {
+    /// It is answered.
+    Done(Reply),
+    /// Strict checks are being run.
+    Waits,
 }
 
 async fn queue(
@@ -91,7 +143,7 @@ async fn queue(
     again: Again,
     once: &Once,
     reply: Reply,
-) -> Result<Reply, Failure> {
+) -> Result<Queued, Failure> {
     let gone = || Failure::refused("failed to queue version for deployment");
     let app = shared.store.app_by_id(&app.id).await?.ok_or_else(gone)?;
     let rows = shared.store.versions(&app.id, Page { size: None, number: 0 }).await?;
@@ -107,17 +159,21 @@ async fn queue(
     let is_current = app.current_sequence == Some(sequence);
     let is_on_its_way = row.status == DEPLOYING;
     if is_current && (is_on_its_way || (again == Again::No && row.status == DEPLOYED)) {
-        return Ok(reply);
+        return Ok(Queued::Done(reply));
     }
-    Shown::of(shared, &app, &rows).gate.check(row).map_err(|cause| {
-        let text = match &cause {
-            NotDeployable::StrictPreflight => {
-                "Unable to deploy as preflight check's strict analyzer has failed".to_owned()
+    match Shown::of(shared, &app, &rows).gate.check(row) {
+        Ok(()) => {}
+        Err(NotDeployable::StrictPreflight) if row.preflight_is_queued => return Ok(Queued::Waits),
+        Err(cause) => {
+            let mut failure = Failure::refused(refusal(&cause)).cause(cause.to_string());
+            if cause == NotDeployable::StrictPreflight {
+                for reason in row.preflight_results().iter().flat_map(failures) {
+                    failure = failure.cause(reason);
+                }
             }
-            other => other.to_string(),
-        };
-        Failure::refused(text).cause(cause.to_string()).with("status", &"")
-    })?;
+            return Err(failure.with("status", &""));
+        }
+    }
     let mut tx = shared.store.begin().await?;
     check_fence(&mut tx, &lease.fence).await?;
     queue_deploy(&mut tx, &app.id, sequence).await?;
@@ -126,5 +182,15 @@ async fn queue(
     Store::commit(tx).await?;
     faults::point("version-after-commit");
     shared.deploy_bell.notify_one();
-    Ok(reply)
+    Ok(Queued::Done(reply))
+}
+
+/// The original's words when a version may not be deployed.
+pub(crate) fn refusal(cause: &NotDeployable) -> String {
+    match cause {
+        NotDeployable::StrictPreflight => {
+            "Unable to deploy as preflight check's strict analyzer has failed".to_owned()
+        }
+        other => other.to_string(),
+    }
 }

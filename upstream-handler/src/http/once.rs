@@ -52,6 +52,11 @@ pub(crate) struct Once {
 }
 
 impl Once {
+    /// For an effect that is not the whole of what was asked: nothing is stored.
+    pub(crate) fn unrecorded() -> Self {
+        Self { key: None, is_recorded: AtomicBool::new(false) }
+    }
+
     /// Stores `status` and `body` beside the effect `tx` has.
     pub(crate) async fn record(
         &self,

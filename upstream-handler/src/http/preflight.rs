@@ -1,15 +1,23 @@
-//! `GET …/preflight/result` (`h/preflight.go:34,71`).
-//!
-//! Preflights are not run by this server yet: there is never a result, and a strict one that has not
-//! run keeps its version from being deployed.
+//! Preflights: results, and having them run (`h/preflight.go`).
 
-use axum::extract::{Path, State};
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use http_body_util::{BodyExt as _, Limited};
 use serde_json::json;
+use wire::preflight::{PreflightResult, PreflightResultReply, PreflightResults};
 
 use super::apps;
 use super::reply::{Failure, Reply};
 use crate::context::Shared;
+use crate::preflight::results::has_failing_strict;
+use crate::store::Store;
+use crate::store::apps::AppRow;
+use crate::store::preflights::{put_foreign_results, queue_preflight};
+use crate::store::versions::{DEPLOYED, FAILED, PENDING, PENDING_PREFLIGHT, VersionRow};
+
+/// The longest results that are taken, in bytes.
+const MAX_RESULTS_BYTES: usize = 4 << 20;
 
 /// The result of version 0.
 pub(crate) async fn first(
@@ -28,18 +36,120 @@ pub(crate) async fn get(
 }
 
 async fn result(shared: &Shared, slug: &str, sequence: i64) -> Result<Reply, Failure> {
+    let (app, row) = version(shared, slug, sequence).await?;
+    let facts = row.facts();
+    Ok(Reply::ok(&PreflightResultReply {
+        preflight_progress: row.preflight_progress.clone(),
+        preflight_result: PreflightResult {
+            result: row.preflight_result.clone().unwrap_or_default(),
+            created_at: row.preflight_result_at.clone(),
+            app_slug: app.slug,
+            cluster_slug: apps::CLUSTER.to_owned(),
+            skipped: row.preflight_skipped || !facts.has_preflight,
+            has_failing_strict_preflights: has_failing_strict(
+                facts.has_strict_preflight,
+                row.preflight_results().as_ref(),
+            ),
+        },
+    }))
+}
+
+/// `POST …/preflight/run`: runs the checks, again where they were run.
+pub(crate) async fn run(
+    State(shared): State<Shared>,
+    Path((slug, sequence)): Path<(String, String)>,
+) -> Result<Reply, Failure> {
+    queue(&shared, &slug, apps::sequence(&sequence)?, false).await
+}
+
+/// `POST …/preflight/ignore-rbac`: the same, whatever permissions are missing.
+pub(crate) async fn ignore_rbac(
+    State(shared): State<Shared>,
+    Path((slug, sequence)): Path<(String, String)>,
+) -> Result<Reply, Failure> {
+    queue(&shared, &slug, apps::sequence(&sequence)?, true).await
+}
+
+async fn queue(
+    shared: &Shared,
+    slug: &str,
+    sequence: i64,
+    ignores_permissions: bool,
+) -> Result<Reply, Failure> {
+    let (app, row) = version(shared, slug, sequence).await?;
+    // As in the original, a version without checks, or one whose config is not finished, is left as
+    // it is. A version on its way to the target is past its checks.
+    let may_run = [PENDING, PENDING_PREFLIGHT, DEPLOYED, FAILED].contains(&row.status.as_str());
+    if row.facts().has_preflight && may_run {
+        let mut tx = shared.store.begin().await?;
+        queue_preflight(&mut tx, &app.id, sequence, ignores_permissions).await?;
+        Store::commit(tx).await?;
+        shared.preflights.cancel(&app.id, sequence);
+        shared.preflights.bell.notify_one();
+    }
+    Ok(Reply::ok(&json!({})))
+}
+
+/// `POST …/preflightcommand`: the original puts the checks into a secret of its cluster and names a
+/// command that reads it.
+pub(crate) async fn command(
+    State(shared): State<Shared>,
+    Path((slug, sequence)): Path<(String, String)>,
+) -> Result<Reply, Failure> {
+    version(&shared, &slug, apps::sequence(&sequence)?).await?;
+    Err(Failure::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "this server keeps no secrets in a cluster that a command could read the checks from",
+    )
+    .hint("have the server run them: POST …/sequence/N/preflight/run"))
+}
+
+/// `POST /api/v1/preflight/app/{slug}/sequence/{n}`: results that a command found. The original takes
+/// them from anybody.
+pub(crate) async fn post(
+    State(shared): State<Shared>,
+    Path((slug, sequence)): Path<(String, String)>,
+    request: Request,
+) -> Result<Reply, Failure> {
+    let sequence = apps::sequence(&sequence)?;
+    let found = read(request.into_body()).await?;
+    let (app, row) = version(&shared, &slug, sequence).await?;
+    if !row.facts().has_preflight {
+        return Err(Failure::bad_request(format!("version {sequence} has no preflight checks")));
+    }
+    let mut tx = shared.store.begin().await?;
+    put_foreign_results(&mut tx, &app.id, sequence, &found).await?;
+    Store::commit(tx).await?;
+    shared.preflights.cancel(&app.id, sequence);
+    shared.preflights.ended.notify_waiters();
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+async fn read(body: Body) -> Result<PreflightResults, Failure> {
+    let collected = Limited::new(body, MAX_RESULTS_BYTES).collect().await.map_err(|_| {
+        Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the results did not arrive within {MAX_RESULTS_BYTES} bytes"),
+        )
+    })?;
+    let found: PreflightResults =
+        serde_json::from_slice(&collected.to_bytes()).map_err(|error| {
+            Failure::at(StatusCode::BAD_REQUEST, "failed to decode results", &error)
+        })?;
+    if found.results.is_empty() && found.errors.is_empty() {
+        return Err(Failure::bad_request("the results say nothing: nothing was checked"));
+    }
+    Ok(found)
+}
+
+async fn version(
+    shared: &Shared,
+    slug: &str,
+    sequence: i64,
+) -> Result<(AppRow, VersionRow), Failure> {
     let app = apps::installed(shared, slug).await?;
     let row = shared.store.version(&app.id, sequence).await?.ok_or_else(|| {
         Failure::new(StatusCode::NOT_FOUND, format!("version for sequence {sequence} not found"))
     })?;
-    Ok(Reply::ok(&json!({
-        "preflightResult": {
-            "result": "",
-            "createdAt": null,
-            "appSlug": app.slug,
-            "clusterSlug": apps::CLUSTER,
-            "skipped": row.preflight_skipped || !row.facts().has_preflight,
-            "hasFailingStrictPreflights": row.facts().has_strict_preflight,
-        }
-    })))
+    Ok((app, row))
 }

@@ -110,6 +110,12 @@ impl Failure {
         self
     }
 
+    /// Says what failed for this reason.
+    pub(crate) fn within(mut self, what: &str) -> Self {
+        self.0.error = format!("{what}: {}", self.0.error);
+        self
+    }
+
     /// Adds a cause beneath the text.
     pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
         self.0.causes.push(cause.into());

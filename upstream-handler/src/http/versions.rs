@@ -8,6 +8,7 @@ use super::apps;
 use super::reply::{Failure, Reply};
 use crate::context::Shared;
 use crate::deploy::gate::Gate;
+use crate::preflight::results::has_failing_strict;
 use crate::store::apps::AppRow;
 use crate::store::versions::{Page, VersionRow};
 
@@ -118,9 +119,12 @@ impl Shown {
             is_deployable: deployable.is_ok(),
             non_deployable_cause: deployable.err().map(|cause| cause.to_string()),
             release_notes: some(row.release_notes.clone()),
-            preflight_result: None,
-            preflight_result_created_at: None,
-            has_failing_strict_preflights: facts.has_strict_preflight,
+            preflight_result: row.preflight_result.clone(),
+            preflight_result_created_at: row.preflight_result_at.clone(),
+            has_failing_strict_preflights: has_failing_strict(
+                facts.has_strict_preflight,
+                row.preflight_results().as_ref(),
+            ),
             has_config: facts.has_config,
             yaml_errors: row.yaml_errors(),
             needs_kots_upgrade: None,

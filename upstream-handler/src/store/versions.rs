@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use wire::app::YamlError;
+use wire::preflight::PreflightResults;
 
 use super::leases::{Fence, check_fence};
 use super::{Store, StoreError, Tx, failed, now_text};
@@ -63,19 +64,32 @@ pub(crate) struct VersionRow {
     facts: String,
     yaml_errors: String,
     pub preflight_skipped: bool,
+    /// Whether its checks are to be run, or are being run.
+    pub preflight_is_queued: bool,
+    /// How far they are, JSON; empty while they are not being run.
+    pub preflight_progress: String,
+    /// What they found, JSON.
+    pub preflight_result: Option<String>,
+    pub preflight_result_at: Option<String>,
 }
 
 /// Columns of [`VersionRow`].
 const SUMMARY: &str = "app_id, sequence, source, status, status_info, created_at, deployed_at,
     channel_id, update_cursor, version_label, is_required, release_notes, released_at,
     release_sha256, tree_sha256, config_values_sha256, facts, yaml_errors,
-    preflight_skipped";
+    preflight_skipped, preflight_is_queued, preflight_progress, preflight_result,
+    preflight_result_at";
 
 impl VersionRow {
     /// What the release says about itself.
     pub(crate) fn facts(&self) -> StoredFacts {
         // Only this program writes the column; an older shape reads as its defaults.
         serde_json::from_str(&self.facts).unwrap_or_default()
+    }
+
+    /// What its checks found; `None` while nothing was run.
+    pub(crate) fn preflight_results(&self) -> Option<PreflightResults> {
+        self.preflight_result.as_ref().and_then(|text| serde_json::from_str(text).ok())
     }
 
     /// Documents that could not be read.
@@ -244,8 +258,8 @@ pub(crate) async fn insert_version(
              channel_name, update_cursor, version_label, is_required, release_notes, released_at,
              release_sha256, tree_sha256, config_values_sha256, facts, yaml_errors,
              preflight_skipped, license, installation, config, config_screen, config_values,
-             generated)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             generated, preflight_is_queued)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&fence.app_id)
     .bind(next)
@@ -271,6 +285,7 @@ pub(crate) async fn insert_version(
     .bind(&new.content.config_screen)
     .bind(&new.content.config_values)
     .bind(&new.content.generated)
+    .bind(new.status == PENDING_PREFLIGHT)
     .execute(&mut **tx)
     .await
     .map_err(failed("store a version"))?;
@@ -291,7 +306,7 @@ pub(crate) async fn replace_version(
     let done = sqlx::query(
         "UPDATE version SET status = ?, tree_sha256 = ?, config_values_sha256 = ?, facts = ?,
              yaml_errors = ?, preflight_skipped = ?, license = ?, config_screen = ?,
-             config_values = ?, generated = ?
+             config_values = ?, generated = ?, preflight_is_queued = ?
          WHERE app_id = ? AND sequence = ? AND status = ?",
     )
     .bind(new.status)
@@ -304,6 +319,7 @@ pub(crate) async fn replace_version(
     .bind(&new.content.config_screen)
     .bind(&new.content.config_values)
     .bind(&new.content.generated)
+    .bind(new.status == PENDING_PREFLIGHT)
     .bind(&fence.app_id)
     .bind(new.sequence)
     .bind(PENDING_CONFIG)
@@ -343,6 +359,20 @@ pub(crate) async fn queue_deploy(
         .await
         .map_err(failed("make a version the current one"))?;
     Ok(())
+}
+
+/// Queues the first version for the target unless another one was; returns whether it did.
+pub(crate) async fn queue_first_deploy(tx: &mut Tx, app_id: &str) -> Result<bool, StoreError> {
+    let current: Option<i64> = sqlx::query_scalar("SELECT current_sequence FROM app WHERE id = ?")
+        .bind(app_id)
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(failed("read the current version"))?;
+    if current.is_some() {
+        return Ok(false);
+    }
+    queue_deploy(tx, app_id, 0).await?;
+    Ok(true)
 }
 
 /// Stores how deploying a version ended.

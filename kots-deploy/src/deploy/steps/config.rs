@@ -12,11 +12,11 @@ use wire::config::ConfigValuesRequest;
 use super::check::{next_move, permitted};
 use super::{facts, idempotency_key};
 use crate::client::call::CallError;
-use crate::deploy::quiet;
-use crate::deploy::state::{Context, all_lost, not_shown, worded};
+use crate::deploy::state::{Context, all_lost, failure, not_shown, worded};
 use crate::deploy::target::highest;
 use crate::deploy::values::Memory;
 use crate::deploy::verdict::{Move, made_after};
+use crate::deploy::{preflights, quiet};
 
 const WHAT: &str = "failed to set config and deploy";
 
@@ -76,6 +76,7 @@ impl Step<Context> for Config {
                 scope.reporter().note(format!(
                     "Deploying sequence {sequence}, which already has these values..."
                 ));
+                check_again(context, scope, sequence).await?;
                 self.deploy(context, scope, sequence, false).await?
             }
             Move::Make => {
@@ -203,6 +204,20 @@ impl Config {
     }
 }
 
+/// Has strict checks that keep a version back run once more: whoever asks again has done something about them.
+async fn check_again(context: &Context, scope: &Scope<'_>, sequence: i64) -> Result<(), Failure> {
+    let app = context.app(scope).await?;
+    let versions = crate::deploy::target::versions(&app);
+    let version = versions.into_iter().find(|it| it.sequence == sequence);
+    if !version.is_some_and(preflights::is_held) {
+        return Ok(());
+    }
+    scope.reporter().note("Running the preflight checks again...");
+    let slug = &context.plan.slug;
+    let answer = context.client().run_preflights(slug, sequence, scope.reporter()).await;
+    answer.map_err(|it| failure("failed to run the preflight checks", &it))
+}
+
 /// Words a refusal. The original keeps the reason a version may not be deployed to itself, but shows it with the
 /// version (`nonDeployableCause`).
 async fn refused(
@@ -223,8 +238,12 @@ async fn refused(
     if let Ok(app) = context.app(scope).await {
         let made =
             crate::deploy::target::versions(&app).into_iter().find(|it| it.sequence > baseline);
-        if let Some(cause) = made.and_then(|it| it.non_deployable_cause.as_ref()) {
-            failure.why.push(cause.clone());
+        let cause = made.and_then(|it| it.non_deployable_cause.clone());
+        let checks = made.filter(|it| it.has_failing_strict_preflights).map(preflights::failures);
+        for why in cause.into_iter().chain(checks.unwrap_or_default()) {
+            if !failure.why.contains(&why) {
+                failure.why.push(why);
+            }
         }
     }
     failure

@@ -9,6 +9,7 @@ use wire::app::{App, AppStatus, DownstreamLogs, DownstreamVersion};
 use crate::cli::duration::show;
 use crate::client::call::CallError;
 use crate::deploy::args::Wait;
+use crate::deploy::preflights::hold_first;
 use crate::deploy::state::{Context, failure};
 use crate::deploy::target::{name, versions};
 use crate::deploy::verdict::Move;
@@ -61,6 +62,8 @@ enum Stage {
     Replaced(String),
     Deployed,
     Failed(String),
+    /// A first version that is not deployed by itself, and why.
+    Held(Vec<String>),
     Working(String),
 }
 
@@ -76,6 +79,10 @@ fn stage(app: &App, sequence: i64) -> Stage {
         }
         ("failed", _) => Stage::Failed(version.status_info.clone()),
         ("deployed", Some(current)) if current.sequence == sequence => Stage::Deployed,
+        (status, None) => match hold_first(version) {
+            why if why.is_empty() => Stage::Working(status.to_owned()),
+            why => Stage::Held(why),
+        },
         (status, _) => Stage::Working(status.to_owned()),
     }
 }
@@ -109,6 +116,14 @@ async fn deployed(context: &Context, scope: &Scope<'_>, sequence: i64) -> Result
                 return Err(Failure::new("failed", format!("{what} failed"))
                     .because("kotsadm has no such version any more")
                     .next("find out who removed it, then run the same command again"));
+            }
+            Stage::Held(why) => {
+                let mut failure =
+                    Failure::new("rejected", format!("{} is not deployed", context.plan.slug));
+                failure.why = why;
+                return Err(failure.next(
+                    "mend what the checks name and run the same command again, or deploy it with `kots deploy`",
+                ));
             }
             Stage::Working(status) => status,
         };

@@ -1,0 +1,195 @@
+//! The program that runs the checks: `preflight` of troubleshoot.sh.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+use tokio_util::sync::CancellationToken;
+
+use crate::env;
+
+/// The most that is read of what the program prints, in bytes.
+const MAX_OUTPUT_BYTES: u64 = 8 << 20;
+/// How much of its last words is kept, in bytes.
+const LAST_WORDS_BYTES: usize = 4 << 10;
+/// How long it may take when nothing is said.
+const TIMEOUT: Duration = Duration::from_mins(15);
+/// Secrets of this server that are none of its business.
+const SECRETS: [&str; 3] = [env::SESSION_KEY, env::API_ENCRYPTION_KEY, env::SHARED_PASSWORD_BCRYPT];
+
+/// The program, and how long it may take.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    path: PathBuf,
+    timeout: Duration,
+}
+
+/// Why there is no output.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    /// It is not there.
+    #[error(
+        "the program `{path}` was not found; put `preflight` (troubleshoot.sh) on PATH, or name it by {}",
+        env::KOTS_PREFLIGHT
+    )]
+    Missing {
+        /// What was looked for.
+        path: String,
+    },
+    /// It could not be started or read.
+    #[error("the program `{path}` could not be run: {source}")]
+    Start {
+        /// What was started.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It took too long.
+    #[error("the program was stopped after {} seconds", .0.as_secs())]
+    TooLong(Duration),
+    /// It said that it could not do its work.
+    #[error("the program ended with {status}{}", last_words(said))]
+    Failed {
+        /// How it ended.
+        status: String,
+        /// What it said last.
+        said: String,
+    },
+    /// It printed more than is read.
+    #[error("the program printed more than {MAX_OUTPUT_BYTES} bytes")]
+    TooMuch,
+    /// It was told to stop.
+    #[error("the run was stopped")]
+    Cancelled,
+}
+
+fn last_words(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+impl Program {
+    /// The one the environment names, else `preflight` on PATH.
+    pub(crate) fn of_environment() -> Self {
+        let seconds = env::read(env::KOTS_PREFLIGHT_TIMEOUT_S).and_then(|it| it.parse().ok());
+        Self {
+            path: env::read(env::KOTS_PREFLIGHT).unwrap_or_else(|| "preflight".to_owned()).into(),
+            timeout: seconds.map_or(TIMEOUT, Duration::from_secs),
+        }
+    }
+
+    /// Runs the checks of the file `spec` and returns what was printed.
+    ///
+    /// Status 0 and everything from 2 on are results (2 and more tell that checks failed or warn); 1
+    /// tells that nothing was checked. The program and all it started are gone when this returns.
+    pub(crate) async fn run(
+        &self,
+        spec: &Path,
+        ignores_permissions: bool,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<u8>, RunError> {
+        let path = self.path.display().to_string();
+        let failed = |source: io::Error| RunError::Start { path: path.clone(), source };
+        let mut command = Command::new(&self.path);
+        command
+            .args(["--interactive=false", "--format=json", "--no-uri"])
+            .arg(format!("--collect-without-permissions={ignores_permissions}"))
+            .arg(spec)
+            .env("PREFLIGHT_AUTO_UPDATE", "false")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        for name in SECRETS {
+            command.env_remove(name);
+        }
+        let child = command.spawn().map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                RunError::Missing { path: path.clone() }
+            } else {
+                failed(error)
+            }
+        })?;
+        let group = Group(child.id());
+        tokio::select! {
+            ended = ended(child) => {
+                let ended = ended.map_err(failed)?;
+                drop(group);
+                ended.output()
+            }
+            () = tokio::time::sleep(self.timeout) => Err(RunError::TooLong(self.timeout)),
+            () = cancel.cancelled() => Err(RunError::Cancelled),
+        }
+    }
+}
+
+/// A program with everything it started, killed when this goes.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let pid = self.0.and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+        if let Some(pid) = pid {
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+struct Ended {
+    status: std::process::ExitStatus,
+    printed: Option<Vec<u8>>,
+    said: String,
+}
+
+impl Ended {
+    fn output(self) -> Result<Vec<u8>, RunError> {
+        match self.status.code() {
+            Some(1) | None => {
+                Err(RunError::Failed { status: self.status.to_string(), said: self.said })
+            }
+            Some(_) => self.printed.ok_or(RunError::TooMuch),
+        }
+    }
+}
+
+async fn ended(mut child: Child) -> io::Result<Ended> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (printed, said, status) = tokio::try_join!(bounded(stdout), last(stderr), child.wait())?;
+    Ok(Ended { status, printed, said })
+}
+
+/// Reads everything, `None` when it is too much.
+async fn bounded(source: Option<impl AsyncRead + Unpin>) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    if let Some(mut source) = source {
+        let mut start = (&mut source).take(MAX_OUTPUT_BYTES + 1);
+        start.read_to_end(&mut bytes).await?;
+        // What is not read would stop the program for ever.
+        tokio::io::copy(&mut source, &mut tokio::io::sink()).await?;
+    }
+    let is_too_much = bytes.len() as u64 > MAX_OUTPUT_BYTES;
+    Ok((!is_too_much).then_some(bytes))
+}
+
+/// Reads everything and keeps its end, as one line.
+async fn last(source: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+    let mut kept: Vec<u8> = Vec::new();
+    let mut buffer = vec![0; 8 << 10];
+    if let Some(mut source) = source {
+        loop {
+            let n = source.read(&mut buffer).await?;
+            if n == 0 {
+                break;
+            }
+            kept.extend_from_slice(&buffer[..n]);
+            let excess = kept.len().saturating_sub(LAST_WORDS_BYTES);
+            kept.drain(..excess);
+        }
+    }
+    let text = String::from_utf8_lossy(&kept);
+    Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
