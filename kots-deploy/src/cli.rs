@@ -20,6 +20,7 @@ use crate::deploy::args::{
     ArgsError, AuthSource, ClusterArgs, DeployArgs, ImageArgs, Output, ProgressStyle, Reach,
     RunArgs, Wait,
 };
+use crate::get::GetArgs;
 use crate::install::args::InstallArgs;
 use crate::license::VerifyArgs;
 use crate::tunnel::Road;
@@ -45,6 +46,8 @@ pub enum Command {
     Install(Box<InstallArgs>),
     /// Tell whether a licence holds.
     VerifyLicense(VerifyArgs),
+    /// List the versions of an application.
+    Get(Box<GetArgs>),
 }
 
 /// A command line that cannot be carried out.
@@ -154,6 +157,7 @@ pub fn read(
         "deploy" => deploy(&settings, &typed).map(|it| Command::Deploy(Box::new(it))),
         "install" => install(&settings, &typed).map(|it| Command::Install(Box::new(it))),
         license::VERIFY => license::verify(&settings, &typed).map(Command::VerifyLicense),
+        "get" => get(&settings, &typed).map(|it| Command::Get(Box::new(it))),
         _ => version(&settings),
     };
     command.map_err(|error| {
@@ -176,7 +180,7 @@ fn display_name(program: &str) -> String {
 }
 
 fn known(name: &str) -> bool {
-    ["deploy", "install", license::VERIFY, "version"].contains(&name)
+    ["deploy", "get", "install", license::VERIFY, "version"].contains(&name)
 }
 
 fn unknown_command(name: &str, program: &str) -> UsageError {
@@ -191,6 +195,7 @@ fn arguments_of(name: &str) -> &'static [&'static str] {
     match name {
         "deploy" | "install" => &["appSlug"],
         license::VERIFY => &["file"],
+        "get" => &["versions", "appSlug"],
         _ => &[],
     }
 }
@@ -200,6 +205,7 @@ fn all_flags(name: &str) -> Vec<Flag> {
         "deploy" => &[&table::DEPLOY, &table::REGISTRY, &table::RUN, &table::REACH],
         "install" => &[&table::INSTALL, &table::REGISTRY, &table::RUN, &table::REACH],
         license::VERIFY => &[&table::VERIFY_LICENSE],
+        "get" => &[&table::VERSION, &table::REACH],
         _ => &[&table::VERSION],
     };
     own.iter().copied().flatten().chain(&table::CONNECTION).copied().collect()
@@ -299,6 +305,16 @@ fn install(settings: &Settings<'_>, typed: &Typed) -> Result<InstallArgs, CliErr
     };
     args.check()?;
     Ok(args)
+}
+
+fn get(settings: &Settings<'_>, typed: &Typed) -> Result<GetArgs, CliError> {
+    if typed.arguments[0] != "versions" {
+        let command = quoted(&typed.arguments[0]);
+        return Err(UsageError::UnknownCommand { command, program: "kots get".to_owned() }.into());
+    }
+    let slug = typed.arguments[1].clone();
+    let json = settings.word("output", &[("", false), ("text", false), ("json", true)])?;
+    Ok(GetArgs { slug, json, reach: reach(settings)? })
 }
 
 fn version(settings: &Settings<'_>) -> Result<Command, CliError> {

@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod deploy;
 pub mod embedded;
 pub mod fault;
+pub mod get;
 pub mod install;
 pub mod license;
 pub mod output;

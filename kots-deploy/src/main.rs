@@ -10,7 +10,7 @@ use kots_deploy::deploy::args::Output;
 use kots_deploy::output::error;
 use kots_deploy::output::report::{Known, exit_status, refused};
 use kots_deploy::signals::Signals;
-use kots_deploy::{install, license};
+use kots_deploy::{get, install, license};
 use wire::report::{DeployOutcome, DeployReport};
 
 /// How long what runs in the background may take to end.
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
             let _ = std::io::stderr().write_all(said.stderr.as_bytes());
             ExitCode::from(said.status)
         }
+        Ok(Command::Get(args)) => print_answer(*args),
         Err(misread) => misread_line(&misread),
     }
 }
@@ -55,6 +56,31 @@ fn carry_out<F: Future<Output = DeployReport>>(command: impl FnOnce(Signals) -> 
     match document {
         Ok(document) => ExitCode::from(exit_status(document.outcome)),
         Err(error) => broken(&error),
+    }
+}
+
+/// Prints what was asked for.
+fn print_answer(args: get::GetArgs) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return broken(&error),
+    };
+    let answer = runtime.block_on(async {
+        match Signals::listen() {
+            Ok(signals) => get::run(args, signals).await,
+            Err(error) => Err(error.to_string()),
+        }
+    });
+    runtime.shutdown_timeout(GRACE);
+    match answer {
+        Ok(text) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            let _ = writeln!(std::io::stderr(), "Error: {why}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("upstream", &["airgap", "kinds", "wire"]),
     ("upstream-handler", &["airgap", "kinds", "registry", "upstream", "wire"]),
     ("kots-deploy", &["airgap", "kinds", "registry", "steps", "upstream-handler", "wire"]),
+    ("installer", &["airgap", "kinds", "steps", "upstream", "wire"]),
     // A stand-in for tests.
     ("fake-kube", &[]),
     // Fixtures, the project's own commands and the fuzz targets may see everything.

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::{demo, sh, tools};
 
 /// Features the tests are built with: the fault points that kill tests need.
-pub(crate) const FEATURES: &str = "kots-deploy/faults,upstream-handler/faults";
+pub(crate) const FEATURES: &str = "kots-deploy/faults,upstream-handler/faults,installer/fixture";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -1,0 +1,384 @@
+//! `installer upgrade` and `installer install`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde_json::json;
+
+use super::{say, say_error};
+use crate::config;
+use crate::flow::{Mode, State, Target};
+use crate::http::headless::{self, Given, Outcome};
+use crate::http::types::{AppConfigValue, AppConfigValues};
+use crate::http::{self, auth};
+use crate::prepare::{self, Prepared, Request};
+use crate::runner;
+use crate::site::Site;
+
+/// The manager's port while none is said.
+const MANAGER_PORT: u16 = 30_080;
+/// How long the server goes on after the end was seen, so that a browser gets its last answers.
+const LINGER: Duration = Duration::from_secs(5);
+
+#[expect(clippy::struct_excessive_bools, reason = "they are the flags of the command")]
+#[derive(Debug, clap::Args)]
+// The last of several counts, as with pflag.
+#[command(args_override_self = true)]
+pub(super) struct Args {
+    /// The target platform: linux or kubernetes
+    #[arg(long)]
+    target: Option<String>,
+    /// Path of the license file
+    #[arg(long, short = 'l')]
+    license: Option<PathBuf>,
+    /// Path of the air-gap bundle; without it the release comes online
+    #[arg(long)]
+    airgap_bundle: Option<PathBuf>,
+    /// Assume yes to all prompts (also --no-prompt)
+    #[arg(long, short = 'y')]
+    yes: bool,
+    /// Port of the manager (default 30080)
+    #[arg(long)]
+    manager_port: Option<u16>,
+    /// Accepted: the configuration of an embedded cluster is not changed here
+    #[arg(long, hide = true)]
+    overrides: Option<PathBuf>,
+    /// Accepted: hosts are not checked here
+    #[arg(long, hide = true)]
+    disable_filesystem_performance_check: bool,
+
+    /// Go through all steps without a browser; ends with the outcome
+    #[arg(long)]
+    headless: bool,
+    /// Path of a `ConfigValues` manifest
+    #[arg(long)]
+    config_values: Option<PathBuf>,
+    /// Go on although application preflights failed that are not strict (with --headless)
+    #[arg(long)]
+    ignore_app_preflights: bool,
+    /// text or jsonl (events, then the outcome; with --headless)
+    #[arg(long, default_value = "text", value_parser = ["text", "jsonl"])]
+    output: String,
+    /// No cluster: our admin console inside `kots`, with its state in this folder
+    #[arg(long)]
+    embedded: Option<PathBuf>,
+    /// The kots program (default: the one beside this program)
+    #[arg(long)]
+    kots_binary: Option<PathBuf>,
+    /// The preflight program (default: kubectl-preflight or preflight beside this program or in PATH)
+    #[arg(long)]
+    preflight_binary: Option<PathBuf>,
+    /// A folder or archive with the release and its release.yaml, instead of the bundle's or the vendor's
+    #[arg(long)]
+    release: Option<PathBuf>,
+    /// The release of the license's channel (default: the newest)
+    #[arg(long)]
+    channel_sequence: Option<i64>,
+    /// PEM file of a root key to accept licenses of besides the built-in one
+    #[arg(long)]
+    license_root_key: Option<PathBuf>,
+    /// Holds everything that is remembered (default: /var/lib/SLUG/installer, or `installer` in --embedded)
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// The namespace of the admin console
+    #[arg(long, short = 'n')]
+    namespace: Option<String>,
+    /// File with the password for the manager, with --embedded (default: one is made up and shown once)
+    #[arg(long)]
+    admin_console_password_file: Option<PathBuf>,
+    /// Limit of one step, such as 15m
+    #[arg(long, default_value = "15m", value_parser = duration)]
+    timeout: Duration,
+    /// Begin anew instead of going on with the run in the data directory
+    #[arg(long)]
+    restart: bool,
+    /// Start from the state in this folder
+    #[cfg(feature = "fixture")]
+    #[arg(long)]
+    fixture: Option<PathBuf>,
+}
+
+/// Reads a target.
+pub(super) fn target(text: &str) -> Result<Target, String> {
+    match text {
+        "linux" => Ok(Target::Linux),
+        "kubernetes" => Ok(Target::Kubernetes),
+        _ => Err("must be one of: \"linux\", \"kubernetes\"".to_owned()),
+    }
+}
+
+/// Reads `90s`, `15m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time such as 90s, 15m or 2h");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        's' => Some(number),
+        'm' => number.checked_mul(60),
+        'h' => number.checked_mul(3600),
+        _ => None,
+    };
+    let limit = Duration::from_hours(24 * 7);
+    seconds.map(Duration::from_secs).filter(|it| !it.is_zero() && *it <= limit).ok_or_else(wrong)
+}
+
+impl Args {
+    /// Checks what needs no file to be read, in the original's order and words.
+    fn request(&self, mode: Mode) -> anyhow::Result<Request> {
+        let mut missing = Vec::new();
+        if self.license.is_none() {
+            missing.push("\"license\"");
+        }
+        if self.target.is_none() {
+            missing.push("\"target\"");
+        }
+        if !missing.is_empty() {
+            bail!("required flag(s) {} not set", missing.join(", "));
+        }
+        let text = self.target.as_deref().unwrap_or_default();
+        let target = target(text).map_err(|why| anyhow!("invalid --target ({why})"))?;
+        if (target, mode) == (Target::Linux, Mode::Install) {
+            bail!(
+                "invalid --target (must be: \"kubernetes\"): an embedded cluster is not installed by this program"
+            );
+        }
+        Ok(Request {
+            target,
+            mode,
+            license: self.license.clone().unwrap_or_default(),
+            license_root_key: self.license_root_key.clone(),
+            airgap_bundle: self.airgap_bundle.clone(),
+            release: self.release.clone(),
+            channel_sequence: self.channel_sequence,
+            config_values: self.config_values.clone(),
+            embedded: self.embedded.clone(),
+            data_dir: self.data_dir.clone(),
+            namespace: self.namespace.clone(),
+            kots: self.kots_binary.clone(),
+            preflight: self.preflight_binary.clone(),
+            password_file: self.admin_console_password_file.clone(),
+            manager_port: self.manager_port.unwrap_or(MANAGER_PORT),
+            timeout: self.timeout,
+            restart: self.restart,
+            flags: std::env::args().skip(2).collect::<Vec<_>>().join(" "),
+            #[cfg(feature = "fixture")]
+            fixture: self.fixture.clone(),
+        })
+    }
+}
+
+/// Runs the command to its end.
+pub(super) async fn run(args: Args, mode: Mode) -> super::Ended {
+    let request = args.request(mode)?;
+    let mut signals = Signals::listen()?;
+    let prepared = prepare::prepare(request).await?;
+    for notice in &prepared.notices {
+        say_error(&format!("{notice}\n"));
+    }
+    runner::resume(&prepared.site).await.map_err(|refusal| anyhow!(refusal.line()))?;
+    let outcome = if args.headless {
+        headless_run(&args, &prepared, &mut signals).await?
+    } else {
+        serve(&args, prepared, &mut signals).await?
+    };
+    Ok(ExitCode::from(outcome))
+}
+
+/// How a run ended, as an exit code.
+const SUCCEEDED: u8 = 0;
+const FAILED: u8 = 1;
+const CHECKS_FAILED: u8 = 3;
+const INTERRUPTED: u8 = 4;
+
+async fn headless_run(
+    args: &Args,
+    prepared: &Prepared,
+    signals: &mut Signals,
+) -> anyhow::Result<u8> {
+    let site = &prepared.site;
+    let token = auth::open(site).await.map_err(|refusal| anyhow!(refusal.line()))?.token;
+    let values = match &args.config_values {
+        Some(path) => wire_values(config::opened(prepare::read_values(path).await?)),
+        None => AppConfigValues::new(),
+    };
+    let given = Given { values, ignore_app_preflights: args.ignore_app_preflights, token };
+    let is_jsonl = args.output == "jsonl";
+    let printer = tokio::spawn(print(std::sync::Arc::clone(site), is_jsonl));
+    let outcome = tokio::select! {
+        outcome = headless::walk(site, http::router(site), &given) => Some(outcome),
+        () = signals.raised() => None,
+    };
+    site.stop.cancel();
+    let _ = printer.await;
+    let (word, code, why) = match outcome {
+        Some(Outcome::Succeeded) => ("succeeded", SUCCEEDED, None),
+        Some(Outcome::ChecksFailed(why)) => ("checks_failed", CHECKS_FAILED, Some(why)),
+        Some(Outcome::Failed(why)) => ("failed", FAILED, Some(why)),
+        None => {
+            let why = "interrupted: what kots does goes on; run the same command again".to_owned();
+            ("interrupted", INTERRUPTED, Some(why))
+        }
+    };
+    let state = site.store.state().await?;
+    site.store.close().await;
+    if is_jsonl {
+        let mut document = json!({
+            "schema": 1,
+            "outcome": word,
+            "app": site.release.app_slug,
+            "versionLabel": site.release.version_label,
+            "state": state.as_str(),
+        });
+        if let Some(why) = &why {
+            document["error"] = json!(why);
+        }
+        say(&format!("{document}\n"));
+    } else if why.is_none() {
+        say(&format!("{} {} is done\n", site.release.app_slug, site.release.version_label));
+    }
+    if let Some(why) = why {
+        say_error(&format!("Error: {why}\n"));
+    }
+    Ok(code)
+}
+
+fn wire_values(values: kinds::config::ConfigValues) -> AppConfigValues {
+    let wire = |value: kinds::config::ConfigValue| AppConfigValue {
+        value: value.value,
+        default: value.default,
+        data: value.data,
+        data_plaintext: value.data_plaintext,
+        filename: value.filename,
+        repeatable_item: value.repeatable_item,
+    };
+    values.values.into_iter().map(|(name, value)| (name, wire(value))).collect()
+}
+
+/// Prints what happens: events as JSON lines, or the words of statuses and logs.
+async fn print(site: std::sync::Arc<Site>, is_jsonl: bool) {
+    let mut watch = site.store.watch_events();
+    let mut cursor = *watch.borrow();
+    let mut last = String::new();
+    loop {
+        let is_stopping = site.stop.is_cancelled();
+        watch.mark_unchanged();
+        let Ok(events) = site.store.events_after(cursor, None, 1000).await else { return };
+        for event in &events {
+            cursor = event.id;
+            if is_jsonl {
+                let line = json!({
+                    "id": event.id, "at": event.at, "kind": event.kind, "step": event.step, "body": event.body,
+                });
+                say(&format!("{line}\n"));
+                continue;
+            }
+            let text = match event.kind.as_str() {
+                "status" => event.body["description"].as_str(),
+                "log" => event.body["line"].as_str(),
+                _ => None,
+            };
+            if let Some(text) = text.filter(|it| *it != last) {
+                last = text.to_owned();
+                say_error(&format!("{text}\n"));
+            }
+        }
+        if events.is_empty() {
+            if is_stopping {
+                return;
+            }
+            tokio::select! {
+                changed = watch.changed() => if changed.is_err() { return },
+                () = site.stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+async fn serve(args: &Args, prepared: Prepared, signals: &mut Signals) -> anyhow::Result<u8> {
+    let site = &prepared.site;
+    let port = args.manager_port.unwrap_or(MANAGER_PORT);
+    let router = http::router(site);
+    let listening =
+        http::listen(port, std::sync::Arc::clone(&prepared.tls.config), router, site.stop.clone())
+            .await
+            .with_context(|| format!("could not listen on port {port}"))?;
+    if let Some(password) = &prepared.password {
+        say(&format!("Password of the manager (shown only now): {password}\n"));
+    }
+    let host = prepared.tls.hostname.clone().unwrap_or_else(public_host);
+    let what = match site.flow.mode {
+        Mode::Install => "continue",
+        Mode::Upgrade => "continue the upgrade",
+    };
+    let (title, port) = (&site.release.title, listening.addr.port());
+    say(&format!("\nVisit the {title} manager to {what}: https://{host}:{port}\n"));
+    let is_done = tokio::select! {
+        () = site.shown.cancelled() => {
+            tokio::select! {
+                () = tokio::time::sleep(LINGER) => {}
+                () = signals.raised() => {}
+            }
+            true
+        }
+        () = signals.raised() => false,
+    };
+    let state = site.store.state().await?;
+    site.stop.cancel();
+    listening.ended().await;
+    site.store.close().await;
+    let label = &site.release.version_label;
+    if is_done || state == State::Succeeded {
+        say(&format!("{} {label} is done\n", site.release.app_slug));
+        return Ok(SUCCEEDED);
+    }
+    say_error(&format!("Error: stopped in {state}; run the same command again to go on\n"));
+    Ok(INTERRUPTED)
+}
+
+/// Where a browser finds this machine: what the operator says, else a name to be filled in.
+fn public_host() -> String {
+    std::env::var("EC_PUBLIC_ADDRESS")
+        .ok()
+        .filter(|it| !it.is_empty())
+        .unwrap_or_else(|| "<node-ip>".to_owned())
+}
+
+/// Signals that ask the program to end.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn raised(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
+        for wrong in ["", "15", "0s", "-1m", "9999999999999999999h", "2h30m", "5é", "400h"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The questions as they are given out.
+
+use kinds::config::{ChildItem, Config, ConfigGroup as Group, ConfigItem as Item, ItemType};
+
+use super::MASK;
+use crate::http::types::{
+    AppConfig, ConfigChildItem, ConfigGroup, ConfigItem, ConfigRegex, ConfigValidation,
+};
+
+/// The questions that are shown, passwords masked. Groups without any are left out.
+pub(crate) fn view(resolved: &Config) -> AppConfig {
+    let groups = resolved.groups.iter().filter(|group| !group.when.hides()).map(group);
+    AppConfig { groups: groups.filter(|group| !group.items.is_empty()).collect() }
+}
+
+fn group(group: &Group) -> ConfigGroup {
+    let shown = group.items.iter().filter(|item| !item.hidden && !item.when.hides());
+    ConfigGroup {
+        name: group.name.clone(),
+        title: group.title.clone(),
+        description: group.description.clone(),
+        when: group.when.0.clone(),
+        items: shown.map(item).collect(),
+    }
+}
+
+fn item(item: &Item) -> ConfigItem {
+    let is_password = item.item_type() == ItemType::Password;
+    let masked = |text: &str| {
+        if is_password && !text.is_empty() { MASK.to_owned() } else { text.to_owned() }
+    };
+    let child = |child: &ChildItem| ConfigChildItem {
+        name: child.name.clone(),
+        title: child.title.clone(),
+        recommended: child.recommended,
+        default: masked(child.default.text()),
+        value: masked(child.value.text()),
+    };
+    let validation = item.validation.as_ref().map(|it| ConfigValidation {
+        regex: it
+            .regex
+            .as_ref()
+            .map(|it| ConfigRegex { pattern: it.pattern.clone(), message: it.message.clone() }),
+    });
+    ConfigItem {
+        name: item.name.clone(),
+        kind: item.kind.clone(),
+        title: item.title.clone(),
+        help_text: item.help_text.clone(),
+        recommended: item.recommended,
+        default: masked(item.default.text()),
+        value: masked(item.value.text()),
+        error: item.error.clone(),
+        readonly: item.readonly,
+        write_once: item.write_once,
+        when: item.when.0.clone(),
+        multiple: item.multiple,
+        hidden: item.hidden,
+        affix: item.affix.clone(),
+        required: item.required,
+        items: item.items.iter().map(child).collect(),
+        filename: item.filename.clone(),
+        validation,
+    }
+}

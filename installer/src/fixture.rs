@@ -1,0 +1,54 @@
+//! Starts a run from a state that a test names. In test builds only.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use kinds::config::ConfigValues;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::answers;
+use crate::config;
+use crate::flow::{State, Step};
+use crate::http::types::{AppConfigValues, Status};
+use crate::site::Site;
+use crate::store::Said;
+
+/// `fixture.json`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Fixture {
+    state: String,
+    values: AppConfigValues,
+    statuses: BTreeMap<String, Status>,
+    documents: BTreeMap<String, Value>,
+    logs: BTreeMap<String, Vec<String>>,
+}
+
+/// Puts the fixture of `folder` into an empty store.
+pub(crate) async fn seed(site: &Site, folder: &Path) -> Result<()> {
+    let path = folder.join("fixture.json");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("could not read {}", path.display()))?;
+    let fixture: Fixture =
+        serde_json::from_str(&text).with_context(|| format!("{} is no fixture", path.display()))?;
+    let step = |name: &str| Step::from_name(name).with_context(|| format!("no step `{name}`"));
+    answers::keep(site, &config::merged(&ConfigValues::default(), &fixture.values)).await?;
+    for (name, document) in &fixture.documents {
+        site.store.put(name, document).await?;
+    }
+    for (name, lines) in &fixture.logs {
+        site.store.log(step(name)?, lines).await?;
+    }
+    for (name, status) in &fixture.statuses {
+        let said =
+            Said { step: step(name)?, state: status.state, description: &status.description };
+        site.store.say(said).await?;
+    }
+    if !fixture.state.is_empty() {
+        let state: State = fixture.state.parse().map_err(|why: String| anyhow!(why))?;
+        site.store.enter(state, None).await?;
+    }
+    Ok(())
+}

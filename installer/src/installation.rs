@@ -1,0 +1,113 @@
+//! How an application is installed into a cluster: the settings of `kubernetes/install`.
+
+use crate::flow::Step;
+use crate::http::types::{InstallationConfig, InstallationConfigBody};
+use crate::refusal::Refusal;
+use crate::runner::{self, End};
+use crate::site::{Shared, Site};
+use crate::store::StoreError;
+
+/// The name of the settings in the store.
+const SETTINGS: &str = "installation";
+/// The port of the admin console while none is said.
+const ADMIN_CONSOLE_PORT: i64 = 30_000;
+
+/// What was said, what applies otherwise, and what follows.
+pub(crate) async fn view(site: &Site) -> Result<InstallationConfigBody, StoreError> {
+    let values = site.store.get(SETTINGS).await?.unwrap_or_default();
+    let defaults = defaults(&|name| std::env::var(name).ok());
+    let resolved = resolved(&values, &defaults);
+    Ok(InstallationConfigBody { values, defaults, resolved })
+}
+
+/// Takes settings and begins the step.
+pub(crate) async fn configure(
+    site: &Shared,
+    given: InstallationConfig,
+    retry: bool,
+) -> Result<(), Refusal> {
+    let held = runner::acquire(site).await?;
+    let running = Step::Installation.running(site.flow);
+    if !site.flow.allows(held.state, running, retry) {
+        return Err(Refusal::transition(held.state, running));
+    }
+    let resolved = resolved(&given, &defaults(&|name| std::env::var(name).ok()));
+    let problems = problems(&resolved, site.settings.manager_port);
+    if !problems.is_empty() {
+        return Err(Refusal::fields(problems));
+    }
+    site.store.put(SETTINGS, &given).await?;
+    runner::launch(site, held, Step::Installation).await
+}
+
+/// The settings are all there is to it: the cluster is there already.
+pub(crate) fn work() -> End {
+    End::Succeeded
+}
+
+fn defaults(environment: &dyn Fn(&str) -> Option<String>) -> InstallationConfig {
+    let proxy = |upper: &str| {
+        environment(upper).or_else(|| environment(&upper.to_lowercase())).unwrap_or_default()
+    };
+    InstallationConfig {
+        admin_console_port: ADMIN_CONSOLE_PORT,
+        http_proxy: proxy("HTTP_PROXY"),
+        https_proxy: proxy("HTTPS_PROXY"),
+        no_proxy: proxy("NO_PROXY"),
+    }
+}
+
+fn resolved(given: &InstallationConfig, defaults: &InstallationConfig) -> InstallationConfig {
+    let text = |given: &str, default: &str| {
+        if given.is_empty() { default.to_owned() } else { given.to_owned() }
+    };
+    InstallationConfig {
+        admin_console_port: match given.admin_console_port {
+            0 => defaults.admin_console_port,
+            port => port,
+        },
+        http_proxy: text(&given.http_proxy, &defaults.http_proxy),
+        https_proxy: text(&given.https_proxy, &defaults.https_proxy),
+        no_proxy: text(&given.no_proxy, &defaults.no_proxy),
+    }
+}
+
+fn problems(settings: &InstallationConfig, manager_port: u16) -> Vec<(String, String)> {
+    let field = "adminConsolePort";
+    let words = match u16::try_from(settings.admin_console_port) {
+        Ok(0) => "adminConsolePort is required",
+        Ok(port) if port == manager_port => {
+            "adminConsolePort cannot be the same as the manager port"
+        }
+        Ok(_) => return Vec::new(),
+        Err(_) => "adminConsolePort must be a port from 1 to 65535",
+    };
+    vec![(field.to_owned(), words.to_owned())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(port: i64) -> String {
+        let given = InstallationConfig { admin_console_port: port, ..Default::default() };
+        let environment = |name: &str| (name == "https_proxy").then(|| "http://proxy".to_owned());
+        let resolved = resolved(&given, &defaults(&environment));
+        assert_eq!(resolved.https_proxy, "http://proxy");
+        match problems(&resolved, 30_080).first() {
+            Some((field, words)) => format!("{field}: {words}"),
+            None => resolved.admin_console_port.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_port_is_checked() {
+        insta::assert_snapshot!([0, 8800, 30_080, -1, 65_536].map(check).join("\n"), @r"
+        30000
+        8800
+        adminConsolePort: adminConsolePort cannot be the same as the manager port
+        adminConsolePort: adminConsolePort must be a port from 1 to 65535
+        adminConsolePort: adminConsolePort must be a port from 1 to 65535
+        ");
+    }
+}

@@ -1,0 +1,466 @@
+//! Everything that is checked and read before a run begins, in the original's order
+//! (`cmd/installer/cli/upgrade.go`): nothing is changed until all of it is good.
+
+mod version;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::Timestamp;
+use kinds::config::ConfigValues;
+use kinds::license::{ApiVersion, RootKeys, VerifiedLicense, verify};
+use secrecy::SecretString;
+use upstream::{
+    Client, LicenseFormat, Options as VendorOptions, Pending, PendingQuery, ReleaseQuery,
+};
+
+use crate::cluster::Cluster;
+use crate::flow::{Flow, Mode, State, Target};
+use crate::release::{self, Release, Source};
+use crate::secrets::Secrets;
+use crate::site::{self, Parts, Settings, Shared, Site, make_private};
+use crate::store::Store;
+use crate::telemetry::{Recipient, Telemetry};
+use crate::tls::{self, Tls};
+use crate::{answers, license};
+
+/// How long transport faults towards the vendor are retried.
+const RETRY_FOR: Duration = Duration::from_secs(30);
+/// The largest file with answers or a licence, in bytes.
+const FILE_BYTES: u64 = 64 << 20;
+
+/// What a run is asked to be, as typed.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) target: Target,
+    pub(crate) mode: Mode,
+    pub(crate) license: PathBuf,
+    pub(crate) license_root_key: Option<PathBuf>,
+    pub(crate) airgap_bundle: Option<PathBuf>,
+    pub(crate) release: Option<PathBuf>,
+    pub(crate) channel_sequence: Option<i64>,
+    pub(crate) config_values: Option<PathBuf>,
+    pub(crate) embedded: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) kots: Option<PathBuf>,
+    pub(crate) preflight: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) manager_port: u16,
+    pub(crate) timeout: Duration,
+    pub(crate) restart: bool,
+    /// The flags as typed, for telemetry.
+    pub(crate) flags: String,
+    #[cfg(feature = "fixture")]
+    pub(crate) fixture: Option<PathBuf>,
+}
+
+/// A run that may begin.
+pub(crate) struct Prepared {
+    pub(crate) site: Shared,
+    pub(crate) tls: Tls,
+    /// A password that was made up, to be shown once.
+    pub(crate) password: Option<String>,
+    /// Things a person should know.
+    pub(crate) notices: Vec<String>,
+    _lock: std::fs::File,
+}
+
+/// Reads and checks everything.
+pub(crate) async fn prepare(request: Request) -> Result<Prepared> {
+    let is_embedded = request.embedded.is_some();
+    if request.target == Target::Linux && !is_embedded && !rustix::process::geteuid().is_root() {
+        bail!("{} command must be run as root", request.mode.as_str());
+    }
+    let cluster = if is_embedded { None } else { Some(Cluster::open().await?) };
+    let cluster_id = match (&cluster, request.target) {
+        (Some(cluster), Target::Linux) => cluster.cluster_id().await?,
+        _ => String::new(),
+    };
+    let keys = root_keys(&request).await?;
+    let mut license = given_license(&request, &keys).await?;
+    let data_dir = data_dir(&request, &license);
+    make_private(&data_dir)
+        .with_context(|| format!("could not open the data directory {}", data_dir.display()))?;
+    let lock = lock(&data_dir)?;
+
+    let store = Store::open(&data_dir).await?;
+    let begun = store.run().await?;
+    let is_begun = begun.as_ref().is_some_and(|(_, state, _)| {
+        !request.restart && !matches!(state, State::New | State::Succeeded)
+    });
+    let endpoint = endpoint(&license);
+    let is_airgap = request.airgap_bundle.is_some();
+    let vendor = if is_airgap { None } else { Some(vendor(&endpoint, &license)?) };
+    if let Some(vendor) = &vendor {
+        license = synced(vendor, license, &keys).await?;
+    }
+    let release = release(&request, &data_dir, is_begun, vendor.as_ref(), &license).await?;
+    let namespace = match (&request.namespace, &cluster) {
+        (Some(namespace), _) => namespace.clone(),
+        (None, Some(cluster)) => cluster.namespace(&release.app_slug).await?,
+        (None, None) => "default".to_owned(),
+    };
+    let secrets = Secrets::open(&data_dir)?;
+    let (tls, password_hash, password) =
+        admission(&request, cluster.as_ref(), &namespace, &secrets).await?;
+    let registry = match (&cluster, is_airgap) {
+        (Some(cluster), true) => cluster.registry(&namespace, &release.app_slug).await?,
+        _ => None,
+    };
+    let settings = Settings {
+        data_dir: data_dir.clone(),
+        kots: kots_program(request.kots.as_deref())?,
+        preflight: request.preflight.clone(),
+        embedded: request.embedded.clone(),
+        license_root_key: request.license_root_key.clone(),
+        airgap_bundle: request.airgap_bundle.clone(),
+        namespace: namespace.clone(),
+        cluster_id,
+        app_endpoint: Some(app_endpoint(&endpoint, &release)),
+        timeout: request.timeout,
+        manager_port: request.manager_port,
+    };
+
+    let now = Timestamp::now();
+    license::check(&license.license, &license.differences, &release, request.target, now)?;
+    let mut notices = Vec::new();
+    let mut initial_version = String::new();
+    let run = run_name(&request, &release);
+    let goes_on = is_begun && begun.is_some_and(|(begun, ..)| begun == run);
+    // A run that goes on was checked when it began, and its child may hold the console.
+    if request.mode == Mode::Upgrade && !goes_on {
+        let found = version::check(&settings, &release, &license, vendor.as_ref()).await?;
+        notices.extend(found.notices);
+        initial_version = found.current;
+    }
+
+    let flow = Flow { target: request.target, mode: request.mode, airgap: is_airgap };
+    store.take_up(&run, request.restart).await?;
+    let telemetry = telemetry(&request, &settings, &endpoint);
+    let parts = Parts {
+        flow,
+        settings,
+        release,
+        license,
+        registry,
+        cluster,
+        store,
+        cipher: secrets.cipher,
+        password_hash,
+        session_key: secrets.session_key,
+        telemetry,
+    };
+    let site = Site::new(parts);
+    first_answers(&request, &site).await?;
+    #[cfg(feature = "fixture")]
+    if let Some(folder) = &request.fixture {
+        crate::fixture::seed(&site, folder).await?;
+    }
+    if !goes_on {
+        crate::telemetry::started(&site, &initial_version);
+    }
+    Ok(Prepared { site, tls, password, notices, _lock: lock })
+}
+
+/// What a run is about, in words that are the same each time it is begun.
+fn run_name(request: &Request, release: &Release) -> String {
+    format!(
+        "{} {} {} {} {} {}{}",
+        request.target.as_str(),
+        request.mode.as_str(),
+        release.app_slug,
+        release.channel_id,
+        release.channel_sequence,
+        release.version_label,
+        if request.airgap_bundle.is_some() { " from a bundle" } else { "" }
+    )
+}
+
+/// Answers that the cluster or a file has, when the run has none yet. A file counts first.
+async fn first_answers(request: &Request, site: &Site) -> Result<()> {
+    let values = match (&request.config_values, &site.cluster) {
+        (Some(path), _) => Some(read_values(path).await?),
+        (None, Some(cluster)) => {
+            cluster.config_values(&site.settings.namespace, &site.release.app_slug).await?
+        }
+        (None, None) => None,
+    };
+    if let Some(values) = values {
+        let begun = answers::begin_with(site, values).await;
+        begun.map_err(|refusal| anyhow!("the config values cannot be used: {}", refusal.line()))?;
+    }
+    Ok(())
+}
+
+/// Reads a `ConfigValues` document.
+pub(crate) async fn read_values(path: &std::path::Path) -> Result<ConfigValues> {
+    let text =
+        read_text(path).await.with_context(|| format!("could not read {}", path.display()))?;
+    ConfigValues::parse(&text).with_context(|| format!("{} cannot be used", path.display()))
+}
+
+/// The licence that is given, verified.
+async fn given_license(request: &Request, keys: &RootKeys) -> Result<VerifiedLicense> {
+    let path = request.license.display();
+    let text = read_text(&request.license)
+        .await
+        .with_context(|| format!("failed to read the license file at \"{path}\""))?;
+    verify(&text, keys).with_context(|| {
+        format!("failed to parse the license file at \"{path}\", please ensure it is not corrupt")
+    })
+}
+
+async fn read_text(path: &std::path::Path) -> Result<String> {
+    let size = tokio::fs::metadata(path).await?.len();
+    if FILE_BYTES < size {
+        bail!("it is {size} bytes long, at most {FILE_BYTES} are allowed");
+    }
+    Ok(tokio::fs::read_to_string(path).await?)
+}
+
+async fn root_keys(request: &Request) -> Result<RootKeys> {
+    let mut keys = RootKeys::production();
+    if let Some(path) = &request.license_root_key {
+        let pem = read_text(path)
+            .await
+            .with_context(|| format!("could not read the license root key {}", path.display()))?;
+        keys.add_pem(&pem)
+            .with_context(|| format!("{} is not a license root key", path.display()))?;
+    }
+    Ok(keys)
+}
+
+fn data_dir(request: &Request, license: &VerifiedLicense) -> PathBuf {
+    match (&request.data_dir, &request.embedded) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(folder)) => folder.join("installer"),
+        (None, None) => PathBuf::from("/var/lib").join(&license.license.app_slug).join("installer"),
+    }
+}
+
+fn lock(data_dir: &std::path::Path) -> Result<std::fs::File> {
+    let path = data_dir.join("lock");
+    let file = std::fs::File::create(&path)
+        .with_context(|| format!("could not open the data directory {}", data_dir.display()))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(
+        |_| anyhow!("the data directory {} is in use by another installer", data_dir.display()),
+    )?;
+    Ok(file)
+}
+
+/// The vendor's endpoint: the environment's, else the licence's.
+fn endpoint(license: &VerifiedLicense) -> String {
+    std::env::var("REPLICATED_APP_ENDPOINT")
+        .ok()
+        .filter(|it| !it.is_empty())
+        .unwrap_or_else(|| license.license.endpoint_or_default().to_owned())
+}
+
+/// What children are told: the release's own host counts before the licence's.
+fn app_endpoint(endpoint: &str, release: &Release) -> String {
+    let is_said = std::env::var("REPLICATED_APP_ENDPOINT").is_ok_and(|it| !it.is_empty());
+    if is_said || release.app_domain.is_empty() {
+        endpoint.to_owned()
+    } else {
+        format!("https://{}", release.app_domain)
+    }
+}
+
+fn vendor(endpoint: &str, license: &VerifiedLicense) -> Result<Client> {
+    let license = &license.license;
+    let url = url::Url::parse(endpoint)
+        .with_context(|| format!("the vendor endpoint `{endpoint}` is not a URL"))?;
+    let options = VendorOptions { retry_for: RETRY_FOR, ..VendorOptions::default() };
+    Ok(Client::new(url, &license.app_slug, license.license_id.clone().into(), options)?)
+}
+
+/// The licence as the vendor has it now. One that does not verify, or is another, is refused.
+async fn synced(
+    vendor: &Client,
+    license: VerifiedLicense,
+    keys: &RootKeys,
+) -> Result<VerifiedLicense> {
+    let format = match license.license.api_version {
+        ApiVersion::V1Beta1 => LicenseFormat::V1Beta1,
+        ApiVersion::V1Beta2 => LicenseFormat::V1Beta2,
+    };
+    let (sequence, channel) =
+        (license.license.license_sequence, license.license.channel_id.clone());
+    let text = vendor
+        .license(sequence, Some(&channel), format)
+        .await
+        .context("failed to sync the license")?;
+    let synced = verify(&text, keys).context("the vendor's license cannot be used")?;
+    if synced.license.license_id != license.license.license_id {
+        bail!("the vendor answered with another license");
+    }
+    Ok(synced)
+}
+
+async fn release(
+    request: &Request,
+    data_dir: &std::path::Path,
+    is_begun: bool,
+    vendor: Option<&Client>,
+    license: &VerifiedLicense,
+) -> Result<Release> {
+    let load = async |source: Source| -> Result<Release> {
+        Ok(tokio::task::spawn_blocking(move || release::load(&source)).await??)
+    };
+    let of_bundle = match &request.airgap_bundle {
+        Some(path) => Some(load(Source::Bundle(path.clone())).await?),
+        None => None,
+    };
+    let of_files = match &request.release {
+        Some(path) => Some(load(Source::Files(path.clone())).await?),
+        None => None,
+    };
+    match (of_files, of_bundle, vendor) {
+        (Some(mut files), Some(bundle), _) => {
+            fits(&files, &bundle)?;
+            files.airgap = bundle.airgap;
+            Ok(files)
+        }
+        (Some(release), None, _) | (None, Some(release), _) => Ok(release),
+        (None, None, Some(vendor)) => download(request, data_dir, is_begun, vendor, license).await,
+        (None, None, None) => bail!("release not found"),
+    }
+}
+
+/// Refuses a bundle of another release than the one that is given.
+fn fits(files: &Release, bundle: &Release) -> Result<()> {
+    let wrong = |what: &str, found: &str, allowed: &str| {
+        anyhow!(
+            "airgap bundle {what} {found} does not match binary {what} {allowed}, please provide the correct bundle"
+        )
+    };
+    if bundle.app_slug != files.app_slug {
+        return Err(wrong("app", &bundle.app_slug, &files.app_slug));
+    }
+    if bundle.channel_id != files.channel_id {
+        return Err(wrong("channel", &bundle.channel_id, &files.channel_id));
+    }
+    if bundle.version_label != files.version_label {
+        return Err(wrong("version", &bundle.version_label, &files.version_label));
+    }
+    Ok(())
+}
+
+/// The release of the channel that is named, else the one of the run that is begun, else the newest.
+async fn download(
+    request: &Request,
+    data_dir: &std::path::Path,
+    is_begun: bool,
+    vendor: &Client,
+    license: &VerifiedLicense,
+) -> Result<Release> {
+    let license = &license.license;
+    let channel_id = license.channel_id.clone();
+    let note = data_dir.join("channel-sequence");
+    let noted = || std::fs::read_to_string(&note).ok().and_then(|it| it.trim().parse().ok());
+    let sequence = match request.channel_sequence.or_else(|| is_begun.then(noted).flatten()) {
+        Some(sequence) => sequence,
+        None => pending(vendor, license, &channel_id, None)
+            .await?
+            .releases
+            .iter()
+            .map(|it| it.channel_sequence)
+            .max()
+            .context("the vendor has no release on the channel of the license")?,
+    };
+    site::write_private(&note, sequence.to_string().as_bytes())
+        .with_context(|| format!("could not write {}", note.display()))?;
+    let query = ReleaseQuery {
+        channel_sequence: sequence,
+        channel_id,
+        license_sequence: license.license_sequence,
+        ..ReleaseQuery::default()
+    };
+    let archive = data_dir.join("release.tar.gz");
+    Ok(release::download(vendor, &license.app_slug, &query, archive).await?)
+}
+
+/// The releases after a place in a channel; all of them without one.
+pub(crate) async fn pending(
+    vendor: &Client,
+    license: &kinds::license::License,
+    channel_id: &str,
+    after: Option<i64>,
+) -> Result<Pending> {
+    let query = PendingQuery {
+        channel_sequence: after,
+        license_sequence: license.license_sequence,
+        channel_id: channel_id.to_owned(),
+        last_update_check_at: None,
+    };
+    vendor.pending(&query).await.context("failed to list the pending releases")
+}
+
+/// The certificate and the password: the admin console's, else ones of our own.
+async fn admission(
+    request: &Request,
+    cluster: Option<&Cluster>,
+    namespace: &str,
+    secrets: &Secrets,
+) -> Result<(Tls, SecretString, Option<String>)> {
+    let Some(cluster) = cluster else {
+        let given = match &request.password_file {
+            Some(path) => Some(
+                read_text(path)
+                    .await
+                    .with_context(|| format!("could not read {}", path.display()))?
+                    .trim_end_matches(['\r', '\n'])
+                    .to_owned(),
+            ),
+            None => None,
+        };
+        let (hash, made) = secrets.password(given.as_deref())?;
+        return Ok((tls::self_signed(secrets.folder())?, hash, made));
+    };
+    let pair = cluster.tls_pair(namespace).await?;
+    let tls = tls::read(&pair.cert, &pair.key)
+        .context("the certificate in the secret kotsadm-tls cannot be used")?;
+    Ok((tls, cluster.password_hash(namespace).await?, None))
+}
+
+/// The `kots` program: the one named, else the one beside this program.
+pub(crate) fn kots_program(named: Option<&std::path::Path>) -> Result<PathBuf> {
+    if let Some(named) = named {
+        if !named.is_file() {
+            bail!("the kots program {} is not there", named.display());
+        }
+        return Ok(named.to_owned());
+    }
+    let me = std::env::current_exe().context("this program cannot tell where it is")?;
+    let beside = me.with_file_name("kots");
+    if !beside.is_file() {
+        bail!("there is no program `kots` beside {}: name one with --kots-binary", me.display());
+    }
+    Ok(beside)
+}
+
+fn telemetry(request: &Request, settings: &Settings, endpoint: &str) -> Telemetry {
+    let is_off = settings.airgap_bundle.is_some()
+        || std::env::var("DISABLE_TELEMETRY").is_ok_and(|it| !it.is_empty());
+    // Without a proxy set up wrongly this cannot fail; a run does not depend on it.
+    let Some(client) = (!is_off).then(reqwest::Client::new) else {
+        return Telemetry::default();
+    };
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|it| it.trim().to_owned())
+        .unwrap_or_default();
+    let common = serde_json::json!({
+        "executionID": uuid::Uuid::new_v4().to_string(),
+        "clusterID": settings.cluster_id,
+        "version": env!("CARGO_PKG_VERSION"),
+        "hostname": hostname,
+        "entryCommand": request.mode.as_str(),
+        "flags": request.flags,
+    });
+    let common = common.as_object().cloned().unwrap_or_default();
+    let endpoint = endpoint.trim_end_matches('/').to_owned();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Telemetry { to: Some(Recipient { client, endpoint, common, version }) }
+}

@@ -1,0 +1,87 @@
+//! The same run without a browser.
+
+use serde_json::Value;
+
+use crate::harness::Site;
+
+#[test]
+fn an_upgrade_runs_by_itself_and_again_changes_nothing() {
+    let site = Site::installed();
+    let output = site.headless("upgrade", "linux", &["--output", "jsonl"]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect();
+    let states: Vec<_> = lines
+        .iter()
+        .filter(|it| it["kind"] == "state")
+        .map(|it| it["body"]["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        states,
+        [
+            "ApplicationConfiguring",
+            "ApplicationConfigured",
+            "AppPreflightsRunning",
+            "AppPreflightsSucceeded",
+            "AppUpgrading",
+            "Succeeded"
+        ]
+    );
+    assert!(lines.iter().any(|it| it["kind"] == "deploy"), "{stdout}");
+    let last = lines.last().unwrap();
+    assert_eq!(last["outcome"], "succeeded");
+    assert_eq!(last["versionLabel"], "1.1.0");
+    for secret in ["correct horse battery staple", "s3cret-database"] {
+        assert!(!stdout.contains(secret), "a password is in the output");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains(secret));
+    }
+    assert_eq!(site.deployed(), "1.1.0");
+    let output = site.headless("upgrade", "linux", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "sample-app 1.1.0 is done\n");
+    let output = site.headless("upgrade", "linux", &["--restart"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn an_installation_and_a_bundle_run_by_themselves() {
+    let site = Site::empty();
+    let output = site.headless("install", "kubernetes", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(site.deployed(), "1.1.0");
+
+    let site = Site::installed_airgapped();
+    let bundle = site.path("1.1.0.airgap").display().to_string();
+    let output = site.headless("upgrade", "linux", &["--airgap-bundle", &bundle]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(site.deployed(), "1.1.0");
+}
+
+#[test]
+fn checks_and_answers_end_it_with_their_reasons() {
+    let fail = r#"{"pass":null,"warn":null,"fail":[{"title":"Version","message":"too old"}]}"#;
+    let site = Site::installed().with_preflights(fail, 3);
+    let output = site.headless("upgrade", "linux", &[]);
+    assert_eq!(output.status.code(), Some(3));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.ends_with("Error: App preflights failed: Version: too old\n"), "{stderr}");
+    assert_eq!(site.deployed(), "1.0.0");
+    // Running it again is the way to recover, and the flag to go on all the same.
+    let output = site.headless("upgrade", "linux", &["--ignore-app-preflights"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(site.deployed(), "1.1.0");
+
+    let site = Site::installed();
+    let wrong = "apiVersion: kots.io/v1beta1\nkind: ConfigValues\nspec: {values: {hostname: {value: 'no host'}}}\n";
+    std::fs::write(site.path("values.yaml"), wrong).unwrap();
+    let output = site.headless("upgrade", "kubernetes", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains(
+            "field errors:\n  - Field 'hostname': must be a DNS name such as app.example.com\n"
+        ),
+        "{stderr}"
+    );
+}
