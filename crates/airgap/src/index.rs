@@ -20,9 +20,10 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use facts::{EntryFact, Facts, SectionFact};
 use kinds::airgap::Airgap;
+pub(crate) use manifest::oci_index;
 pub use manifest::{Descriptor, Manifest};
 pub use patch::{Patch, PatchFrom};
-use resolve::Content;
+pub(crate) use resolve::Content;
 pub use resolve::Parts;
 pub use store::IndexStore;
 use thiserror::Error;

@@ -8,6 +8,7 @@
 //! * [`Bundle::open_app`] gives the bytes of `app.tar.gz` for sending.
 //! * [`Index`] is everything in a bundle with its place and digest, from one pass; [`IndexStore`] keeps it.
 //! * [`Sections`] gives the bytes of parts of a bundle, for sending.
+//! * [`make`] makes bundles, and patches that lead from one to the next.
 //! * [`release`] reads, extracts and packs release archives.
 //! * [`write::BundleWriter`] writes reproducible archives.
 
@@ -16,6 +17,7 @@ pub mod digest;
 pub mod gzip;
 pub mod index;
 pub mod limits;
+pub mod make;
 mod pipe;
 pub mod reference;
 pub mod release;

@@ -54,7 +54,8 @@ pub enum WriteError {
 ///
 /// A bundle has `airgap.yaml` and `app.tar.gz` first: readers stop when they have both.
 pub struct BundleWriter<W: Write> {
-    sink: GzEncoder<W>,
+    /// Taken only while one member of the stream follows another.
+    sink: Option<GzEncoder<W>>,
     names: HashSet<String>,
 }
 
@@ -72,12 +73,24 @@ impl<W: Write> BundleWriter<W> {
 
     /// Starts an archive; `level` is gzip's, from 0 (store) to 9.
     pub fn with_level(sink: W, level: u32) -> Self {
-        // 255: "unknown operating system".
-        let sink = GzBuilder::new()
-            .mtime(0)
-            .operating_system(255)
-            .write(sink, Compression::new(level.min(9)));
-        Self { sink, names: HashSet::new() }
+        Self { sink: Some(member(sink, level)), names: HashSet::new() }
+    }
+
+    /// Goes on in a new member of the gzip stream, which a reader can enter without what is before it. For all others
+    /// the members are one stream.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when writing fails.
+    pub fn start_member(&mut self, level: u32) -> Result<(), WriteError> {
+        if let Some(sink) = self.sink.take() {
+            self.sink = Some(member(sink.finish()?, level));
+        }
+        Ok(())
+    }
+
+    fn sink(&mut self) -> io::Result<&mut GzEncoder<W>> {
+        self.sink.as_mut().ok_or_else(broken)
     }
 
     /// Adds a folder. Only needed for a folder that matters by itself: KOTS looks for one named exactly `images`.
@@ -119,7 +132,7 @@ impl<W: Write> BundleWriter<W> {
             if n == 0 {
                 break;
             }
-            self.sink.write_all(&buf[..n])?;
+            self.sink()?.write_all(&buf[..n])?;
             left -= n as u64;
         }
         self.pad(size)
@@ -131,8 +144,8 @@ impl<W: Write> BundleWriter<W> {
     ///
     /// Returns an error when writing fails.
     pub fn finish(mut self) -> Result<W, WriteError> {
-        self.sink.write_all(&[0; 2 * BLOCK])?;
-        Ok(self.sink.finish()?)
+        self.sink()?.write_all(&[0; 2 * BLOCK])?;
+        Ok(self.sink.ok_or_else(broken)?.finish()?)
     }
 
     fn admit(&mut self, name: &str) -> Result<String, WriteError> {
@@ -156,22 +169,31 @@ impl<W: Write> BundleWriter<W> {
             records.extend(record("size", &size.to_string()));
         }
         if !records.is_empty() {
-            self.sink.write_all(&block(b"PaxHeader", b'x', records.len() as u64))?;
-            self.sink.write_all(&records)?;
+            self.sink()?.write_all(&block(b"PaxHeader", b'x', records.len() as u64))?;
+            self.sink()?.write_all(&records)?;
             self.pad(records.len() as u64)?;
         }
         let size = if size < OCTAL_END { size } else { 0 };
-        self.sink.write_all(&block(name.as_bytes(), kind, size))?;
+        self.sink()?.write_all(&block(name.as_bytes(), kind, size))?;
         Ok(())
     }
 
     fn pad(&mut self, size: u64) -> Result<(), WriteError> {
         let over = usize::try_from(size % BLOCK as u64).unwrap_or(0);
         if over > 0 {
-            self.sink.write_all(&[0; BLOCK][over..])?;
+            self.sink()?.write_all(&[0; BLOCK][over..])?;
         }
         Ok(())
     }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("writing it failed before")
+}
+
+fn member<W: Write>(sink: W, level: u32) -> GzEncoder<W> {
+    // 255: "unknown operating system".
+    GzBuilder::new().mtime(0).operating_system(255).write(sink, Compression::new(level.min(9)))
 }
 
 /// One ustar header. A name that does not fit is cut: a PAX record has it whole.

@@ -116,7 +116,7 @@ impl Manifest {
 }
 
 /// The images of an `index.json`.
-pub(super) fn oci_index(bytes: &[u8]) -> Option<Vec<Descriptor>> {
+pub(crate) fn oci_index(bytes: &[u8]) -> Option<Vec<Descriptor>> {
     let raw: RawManifest = serde_json::from_slice(bytes).ok()?;
     descriptors(raw.manifests?)
 }

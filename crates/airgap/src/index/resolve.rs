@@ -19,10 +19,10 @@ const DEPTH: usize = 4;
 
 /// What is in the bundle, by digest.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Content<'a> {
-    pub(super) manifests: &'a BTreeMap<Digest, Manifest>,
-    pub(super) blobs: &'a BTreeMap<Digest, Section>,
-    pub(super) patch: Option<&'a Patch>,
+pub(crate) struct Content<'a> {
+    pub(crate) manifests: &'a BTreeMap<Digest, Manifest>,
+    pub(crate) blobs: &'a BTreeMap<Digest, Section>,
+    pub(crate) patch: Option<&'a Patch>,
 }
 
 /// The parts of an image.
@@ -33,12 +33,12 @@ pub struct Parts<'a> {
     /// Its configs and layers, each once, but for those that are to be fetched from elsewhere.
     pub blobs: Vec<&'a Descriptor>,
     /// What is not in the bundle.
-    pub(super) faults: Vec<ImageFault>,
+    pub(crate) faults: Vec<ImageFault>,
     seen: BTreeSet<Digest>,
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn of(content: Content<'a>, root: Digest) -> Self {
+    pub(crate) fn of(content: Content<'a>, root: Digest) -> Self {
         let mut parts = Self::default();
         parts.add(content, root, 0);
         parts

@@ -157,6 +157,9 @@ pub(crate) fn bundle_at(level: u32, airgap_yaml: &str, entries: &Entries) -> Vec
     writer.bytes("airgap.yaml", airgap_yaml.as_bytes()).expect("a good name");
     writer.bytes("app.tar.gz", &app()).expect("a good name");
     for (name, bytes) in entries {
+        if bytes.len() > 1 << 20 {
+            writer.start_member(level).expect("a vector takes all");
+        }
         writer.bytes(name, bytes).expect("a good name");
     }
     writer.finish().expect("a vector takes all")

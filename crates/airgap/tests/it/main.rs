@@ -5,6 +5,7 @@ mod gnu_tar;
 mod hostile;
 mod images;
 mod index;
+mod make;
 mod real;
 mod release;
 mod roundtrip;

@@ -1,0 +1,266 @@
+//! Making bundles: from a release and images, or as the difference of two.
+//!
+//! The same input gives the same bytes. A bundle is written beside its place and moved there when it is whole. Large
+//! content begins a gzip member of its own, so that it can be read without what is before it; content that is
+//! compressed already is stored.
+
+mod create;
+mod diff;
+mod layout;
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+pub use create::{ImageFolder, create};
+pub use diff::diff;
+use kinds::{airgap::Airgap, gvk::KindError};
+pub use layout::Layout;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::{
+    BundleWriter, bundle::BundleError, digest::Digest, reference::ReferenceError, write::WriteError,
+};
+
+/// Bytes from which an entry begins a gzip member.
+const MEMBER_FROM: u64 = 1 << 20;
+/// How well what compresses is compressed; gzip's own default.
+const LEVEL: u32 = 6;
+
+/// Why a bundle cannot be made.
+#[derive(Debug, Error)]
+pub enum MakeError {
+    /// A file or folder cannot be read.
+    #[error("failed to read {path:?}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is there that a bundle cannot hold.
+    #[error("{path:?} is neither a regular file nor a folder")]
+    Kind {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The release folder holds no files.
+    #[error("release folder {0:?} holds no files")]
+    NoFiles(PathBuf),
+    /// More than is held in memory.
+    #[error("{path:?} is larger than {limit} bytes")]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+        /// The cap.
+        limit: u64,
+    },
+    /// The metadata is no `airgap.yaml`.
+    #[error("{path:?} is no airgap.yaml")]
+    Metadata {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: KindError,
+    },
+    /// A field of the metadata without which no bundle can be deployed.
+    #[error("airgap.yaml has no `{0}`")]
+    Field(&'static str),
+    /// A folder that is no OCI layout.
+    #[error("{path:?} is no OCI image layout: {fault}")]
+    NoLayout {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// An image of an OCI layout without a whole name.
+    #[error("image {digest} in {path:?} has no whole name")]
+    Unnamed {
+        /// The layout.
+        path: PathBuf,
+        /// The image.
+        digest: Digest,
+    },
+    /// A name of an image.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// Parts of an image are missing or wrong.
+    #[error("image `{reference}` is not whole: {fault}")]
+    Image {
+        /// The image.
+        reference: String,
+        /// The first fault.
+        fault: String,
+    },
+    /// Registry storage in a bundle has only the last part of an image's path.
+    #[error("images `{0}` and `{1}` would be one in registry storage")]
+    Collision(String, String),
+    /// Content is not what its name says.
+    #[error("{path:?} should be {named}, its content is {found}")]
+    Content {
+        /// Where it is.
+        path: PathBuf,
+        /// What it should be.
+        named: Digest,
+        /// What it is.
+        found: Digest,
+    },
+    /// One of the two bundles.
+    #[error("bundle {path:?} cannot be used")]
+    Bundle {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: BundleError,
+    },
+    /// Two bundles of different applications.
+    #[error("the bundles are of two applications, `{0}` and `{1}`")]
+    Apps(String, String),
+    /// Writing failed.
+    #[error("failed to write {path:?}")]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: WriteError,
+    },
+}
+
+/// What was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Bytes of the bundle.
+    pub size: u64,
+    /// SHA-256 of the bundle.
+    pub sha256: Digest,
+    /// Images it has.
+    pub images: usize,
+    /// Configs and layers in it.
+    pub blobs: usize,
+    /// Configs and layers that a patch leaves out.
+    pub left_out: usize,
+    /// Bytes of them.
+    pub left_out_bytes: u64,
+}
+
+fn read_error(path: &Path) -> impl FnOnce(io::Error) -> MakeError {
+    let path = path.to_owned();
+    |source| MakeError::Read { path, source }
+}
+
+fn write_error(path: &Path) -> impl FnOnce(WriteError) -> MakeError {
+    let path = path.to_owned();
+    |source| MakeError::Write { path, source }
+}
+
+/// A bundle being written beside its place; removed again unless it is finished.
+struct Output {
+    writer: BundleWriter<BufWriter<Counted>>,
+    part: Part,
+    path: PathBuf,
+    stored: bool,
+}
+
+/// A file that is removed when dropped.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A file with the digest and number of the bytes written.
+struct Counted {
+    file: File,
+    hash: Sha256,
+    size: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let n = self.file.write(buf)?;
+        self.hash.update(&buf[..n]);
+        self.size += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Output {
+    fn create(path: &Path) -> Result<Self, MakeError> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        let part = path.with_file_name(name);
+        let file = File::create(&part).map_err(|it| write_error(path)(it.into()))?;
+        let counted = Counted { file, hash: Sha256::new(), size: 0 };
+        let writer = BundleWriter::with_level(BufWriter::new(counted), LEVEL);
+        Ok(Self { writer, part: Part(part), path: path.to_owned(), stored: false })
+    }
+
+    fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), MakeError> {
+        self.file(name, bytes.len() as u64, &mut &*bytes)
+    }
+
+    /// Adds a file whose source tells its own faults.
+    fn file(&mut self, name: &str, size: u64, source: &mut dyn Read) -> Result<(), MakeError> {
+        self.add(name, size, source).map_err(write_error(&self.path))
+    }
+
+    fn add(&mut self, name: &str, size: u64, source: &mut dyn Read) -> Result<(), WriteError> {
+        let mut start = Vec::new();
+        let mut source = source;
+        Read::by_ref(&mut source).take(4).read_to_end(&mut start)?;
+        let is_large = size >= MEMBER_FROM;
+        let is_compressed = start.starts_with(&[0x1f, 0x8b]) || start == [0x28, 0xb5, 0x2f, 0xfd];
+        let stored = is_large && is_compressed;
+        if is_large || stored != self.stored {
+            self.writer.start_member(if stored { 0 } else { LEVEL })?;
+            self.stored = stored;
+        }
+        self.writer.file(name, size, &mut start.chain(source))
+    }
+
+    fn finish(self) -> Result<(u64, Digest), MakeError> {
+        let Self { writer, part, path, .. } = self;
+        let error = |it: io::Error| write_error(&path)(it.into());
+        let sink = writer.finish().map_err(write_error(&path))?;
+        let counted = sink.into_inner().map_err(|it| error(it.into_error()))?;
+        counted.file.sync_all().map_err(error)?;
+        fs::rename(&part.0, &path).map_err(error)?;
+        Ok((counted.size, Digest::finish(counted.hash)))
+    }
+}
+
+/// `airgap.yaml` with the format and the images a bundle has, and every other field as it was.
+fn metadata(
+    text: &str,
+    path: &Path,
+    layout: Layout,
+    images: &[String],
+) -> Result<(String, Airgap), MakeError> {
+    let wrong = |source| MakeError::Metadata { path: path.to_owned(), source };
+    let airgap = Airgap::parse(text).map_err(wrong)?;
+    if airgap.format == layout.format() && airgap.saved_images == images {
+        return Ok((text.to_owned(), airgap));
+    }
+    let unreadable = || MakeError::Field("spec");
+    let mut document = kinds::yaml::to_value(text).map_err(|_| unreadable())?;
+    let spec = document.get_mut("spec").and_then(|it| it.as_object_mut()).ok_or_else(unreadable)?;
+    spec.insert("format".to_owned(), layout.format().into());
+    spec.insert("savedImages".to_owned(), images.into());
+    let text = kinds::yaml::to_string(&document).map_err(|_| unreadable())?;
+    let airgap = Airgap::parse(&text).map_err(wrong)?;
+    Ok((text, airgap))
+}
