@@ -3,6 +3,7 @@
 //! Order of checks and messages are cobra's (`kots-cli` contract §1.5): flags, number of arguments, environment,
 //! required flags, then what the command itself checks. Usage errors end with status 1, as every error of `kots`.
 
+mod bundle;
 pub mod duration;
 pub mod flags;
 mod help;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::bundle::args::BundleArgs;
 use crate::cluster::ConnectionFlags;
 use crate::deploy::args::{
     ArgsError, AuthSource, ClusterArgs, DeployArgs, ImageArgs, Output, ProgressStyle, Reach,
@@ -48,6 +50,8 @@ pub enum Command {
     VerifyLicense(VerifyArgs),
     /// List the versions of an application.
     Get(Box<GetArgs>),
+    /// Look at a bundle, or make one.
+    Bundle(BundleArgs),
 }
 
 /// A command line that cannot be carried out.
@@ -158,6 +162,9 @@ pub fn read(
         "install" => install(&settings, &typed).map(|it| Command::Install(Box::new(it))),
         license::VERIFY => license::verify(&settings, &typed).map(Command::VerifyLicense),
         "get" => get(&settings, &typed).map(|it| Command::Get(Box::new(it))),
+        it if it.starts_with(bundle::GROUP) => {
+            bundle::read(it, &settings, &typed).map(Command::Bundle)
+        }
         _ => version(&settings),
     };
     command.map_err(|error| {
@@ -181,6 +188,7 @@ fn display_name(program: &str) -> String {
 
 fn known(name: &str) -> bool {
     ["deploy", "get", "install", license::VERIFY, "version"].contains(&name)
+        || bundle::COMMANDS.contains(&name)
 }
 
 fn unknown_command(name: &str, program: &str) -> UsageError {
@@ -196,7 +204,7 @@ fn arguments_of(name: &str) -> &'static [&'static str] {
         "deploy" | "install" => &["appSlug"],
         license::VERIFY => &["file"],
         "get" => &["versions", "appSlug"],
-        _ => &[],
+        other => bundle::arguments(other),
     }
 }
 
@@ -206,7 +214,8 @@ fn all_flags(name: &str) -> Vec<Flag> {
         "install" => &[&table::INSTALL, &table::REGISTRY, &table::RUN, &table::REACH],
         license::VERIFY => &[&table::VERIFY_LICENSE],
         "get" => &[&table::VERSION, &table::REACH],
-        _ => &[&table::VERSION],
+        "version" => &[&table::VERSION],
+        other => bundle::flags(other),
     };
     own.iter().copied().flatten().chain(&table::CONNECTION).copied().collect()
 }
@@ -240,11 +249,12 @@ fn split_command(words: &[String]) -> (Option<String>, Vec<String>) {
 /// Takes the command out of `words`; that of a group is `group command`.
 fn split_words(words: &[String]) -> (Option<String>, Vec<String>) {
     let (name, rest) = split_command(words);
-    if name.as_deref() != Some(license::GROUP) {
+    let is_group = |it: &&str| [license::GROUP, bundle::GROUP].contains(it);
+    let Some(group) = name.as_deref().filter(is_group) else {
         return (name, rest);
-    }
+    };
     match split_command(&rest) {
-        (Some(command), rest) => (Some(format!("{} {command}", license::GROUP)), rest),
+        (Some(command), rest) => (Some(format!("{group} {command}")), rest),
         (None, rest) => (name, rest),
     }
 }

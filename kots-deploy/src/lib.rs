@@ -2,11 +2,13 @@
 //!
 //! * [`cli`] reads the command line; only it knows flags.
 //! * [`deploy`] plans one upgrade and carries it out in steps; [`install`] does the same for a first version.
+//! * [`bundle`] inspects, verifies and makes air-gap bundles.
 //! * [`reach`] finds the way to the admin console, [`client`] speaks to it over a [`transport`], and [`fault`] tells
 //!   what its answers mean.
 //! * [`license`] tells whether a licence holds.
 //! * [`output`] is what a person or a program sees of it.
 
+pub mod bundle;
 pub mod cli;
 pub mod client;
 pub mod cluster;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use kots_deploy::bundle::args::BundleArgs;
 use kots_deploy::cli::{self, Command, Misread};
 use kots_deploy::deploy;
 use kots_deploy::deploy::args::Output;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
             ExitCode::from(said.status)
         }
         Ok(Command::Get(args)) => print_answer(*args),
+        Ok(Command::Bundle(args)) => bundle(args),
         Err(misread) => misread_line(&misread),
     }
 }
@@ -81,6 +83,23 @@ fn print_answer(args: get::GetArgs) -> ExitCode {
             let _ = writeln!(std::io::stderr(), "Error: {why}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Looks at a bundle, or makes one.
+fn bundle(args: BundleArgs) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return broken(&error),
+    };
+    let ran = runtime.block_on(async {
+        let signals = Signals::listen()?;
+        let run = move || kots_deploy::bundle::run(&args, &|| signals.raised());
+        tokio::task::spawn_blocking(run).await.map_err(std::io::Error::other)
+    });
+    match ran {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => broken(&error),
     }
 }
 

@@ -5,7 +5,7 @@
 
 pub mod error;
 mod lines;
-mod progress;
+pub(crate) mod progress;
 pub mod report;
 
 use std::io::{IsTerminal as _, Write};
@@ -36,16 +36,7 @@ impl std::fmt::Debug for Printer {
 impl Printer {
     /// Makes the printers that `args` ask for.
     pub fn new(args: &RunArgs) -> Self {
-        let style = match args.progress {
-            ProgressStyle::None => Style::None,
-            // A document is read by a program, and so is likely what is beside it.
-            ProgressStyle::Auto
-                if args.output == Output::Text && std::io::stderr().is_terminal() =>
-            {
-                Style::Line
-            }
-            ProgressStyle::Plain | ProgressStyle::Auto => Style::Plain,
-        };
+        let style = style(args.progress, args.output);
         let bullets: Box<dyn Write + Send> = match args.output {
             Output::Text => Box::new(std::io::stdout()),
             Output::Json | Output::Jsonl => Box::new(std::io::stderr()),
@@ -104,6 +95,18 @@ impl Printer {
             (_, Some(events)) => events.with(|it| it.finish(document)),
             (_, None) => json(&mut std::io::stdout(), document),
         };
+    }
+}
+
+/// The form of the progress beside this output.
+pub(crate) fn style(progress: ProgressStyle, output: Output) -> Style {
+    match progress {
+        ProgressStyle::None => Style::None,
+        // A document is read by a program, and so is likely what is beside it.
+        ProgressStyle::Auto if output == Output::Text && std::io::stderr().is_terminal() => {
+            Style::Line
+        }
+        ProgressStyle::Plain | ProgressStyle::Auto => Style::Plain,
     }
 }
 

@@ -7,4 +7,6 @@ mod json;
 mod text;
 
 pub use self::json::{JsonLines, RunDocument, json};
-pub use self::text::{ProgressLines, Text, bullets, failure_lines, plain_lines, progress_line};
+pub use self::text::{
+    ProgressLines, Text, bullets, failure_lines, plain_lines, progress_line, size,
+};

@@ -116,6 +116,9 @@ pub enum UsageError {
     /// A flag that must be given was not.
     #[error("required flag(s) {0} not set")]
     RequiredFlags(String),
+    /// A group of commands alone.
+    #[error("{0} needs a command: inspect, verify, create or diff")]
+    RequiredCommand(String),
     /// No such command.
     #[error("unknown command {command} for \"{program}\"")]
     UnknownCommand {

@@ -12,6 +12,7 @@ pub(super) fn root(program: &str) -> String {
         "Install and upgrade applications through an admin console.\n\n\
          Usage:\n  {program} [command]\n\n\
          Available Commands:\n  \
+         airgap      Inspect, verify and make air-gap bundles\n  \
          get         Display the versions of an application: get versions SLUG\n  \
          help        Help about any command\n  \
          install     Install an application into an admin console\n  \

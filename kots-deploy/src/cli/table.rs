@@ -141,3 +141,39 @@ pub(super) const VERIFY_LICENSE: [Flag; 2] = [
     ROOT_KEY,
     Flag { short: Some('o'), default: "text", ..text("output", "text or json (one document)") },
 ];
+
+/// Ours: what `kots airgap …` prints and how.
+pub(super) const AIRGAP: [Flag; 2] = [
+    kube(Flag { default: "text", ..text("output", "text or json") }),
+    kube(Flag { default: "auto", ..text("progress", "progress on stderr: auto, plain or none") }),
+];
+
+/// Flags of `kots airgap inspect`.
+pub(super) const AIRGAP_INSPECT: [Flag; 1] = [kube(text(
+    "state-dir",
+    "folder where what a pass over a bundle found is kept (default the XDG state folder)",
+))];
+
+/// Flags of `kots airgap create`.
+pub(super) const AIRGAP_CREATE: [Flag; 5] = [
+    kube(text(
+        "airgap-yaml",
+        "airgap.yaml of the bundle (required); `format` and `savedImages` are filled in",
+    )),
+    kube(text("release", "folder with the files of the release (required)")),
+    kube(text("images", "OCI image layout with the images, each with its whole name")),
+    kube(Flag {
+        default: "docker",
+        ..text(
+            "format",
+            "how images are kept: docker (registry storage) or oci (not known to KOTS)",
+        )
+    }),
+    OUT,
+];
+
+/// Flags of `kots airgap diff`.
+pub(super) const AIRGAP_DIFF: [Flag; 1] = [OUT];
+
+const OUT: Flag =
+    kube(Flag { short: Some('o'), ..text("out", "path of the bundle to write (required)") });

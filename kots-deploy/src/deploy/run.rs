@@ -199,7 +199,7 @@ pub fn open_journal(
 }
 
 /// The XDG state folder of this program.
-fn default_state_dir() -> Option<PathBuf> {
+pub(crate) fn default_state_dir() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
     set("XDG_STATE_HOME")
         .filter(|it| it.is_absolute())

@@ -12,7 +12,7 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// The form of the progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// One line that changes. No escape sequence is used, so nothing can be left behind.
     Line,
     /// Lines.
@@ -23,18 +23,18 @@ pub(super) enum Style {
 
 /// Prints progress.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     style: Style,
     last: Option<(String, Instant)>,
     width: usize,
 }
 
 impl Progress {
-    pub(super) fn new(style: Style) -> Self {
+    pub(crate) fn new(style: Style) -> Self {
         Self { style, last: None, width: 0 }
     }
 
-    pub(super) fn show(&mut self, out: &mut dyn Write, step: &str, progress: &steps::Progress) {
+    pub(crate) fn show(&mut self, out: &mut dyn Write, step: &str, progress: &steps::Progress) {
         let every = match self.style {
             Style::Line => LINE_EVERY,
             Style::Plain => PLAIN_EVERY,
@@ -64,7 +64,7 @@ impl Progress {
     }
 
     /// Takes the line away.
-    pub(super) fn clear(&mut self, out: &mut dyn Write) {
+    pub(crate) fn clear(&mut self, out: &mut dyn Write) {
         if self.width > 0 {
             let blanks = " ".repeat(std::mem::take(&mut self.width));
             let _ = out.write_all(format!("\r{blanks}\r").as_bytes());

@@ -6,6 +6,7 @@
 mod harness;
 mod proxy;
 
+mod airgap_bundles;
 mod deploy;
 mod embedded;
 mod faults;

@@ -212,11 +212,8 @@ fn add_files(
         let entry = entry.map_err(read_error(folder))?;
         let path = entry.path();
         let kind = entry.file_type().map_err(read_error(&path))?;
-        let name = entry.file_name().into_string().map_err(|name| {
-            read_error(&path)(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{name:?} is not UTF-8"),
-            ))
+        let name = entry.file_name().into_string().map_err(|_| {
+            read_error(&path)(io::Error::new(io::ErrorKind::InvalidData, "its name is not UTF-8"))
         })?;
         let name = format!("{prefix}{name}");
         if kind.is_dir() {

@@ -145,8 +145,8 @@ pub fn progress_line(step: &str, progress: &Progress) -> String {
     }
 }
 
-/// One decimal, rounded down, so that nothing looks finished before it is.
-fn size(bytes: u64) -> String {
+/// A number of bytes with one decimal, rounded down, so that nothing looks finished before it is.
+pub fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     let Some((name, unit)) = UNITS.iter().find(|(_, unit)| *unit <= bytes) else {
         return format!("{bytes} B");

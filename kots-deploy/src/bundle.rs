@@ -1,0 +1,217 @@
+//! `kots airgap`: what is in a bundle, whether it is whole, and how to make one.
+
+pub mod args;
+mod describe;
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use airgap::make::{self, ImageFolder, Made, MakeError};
+use airgap::{BundleError, Index, IndexStore, Limits};
+use serde_json::json;
+use steps::render::size;
+use thiserror::Error;
+
+use crate::deploy::args::Output;
+use crate::deploy::run::default_state_dir;
+use crate::output::{error, progress::Progress, style};
+use args::{BundleArgs, BundleCommand};
+
+/// The folder of indexes below the state folder.
+pub const INDEXES: &str = "bundles";
+
+/// Why a command ended without its end.
+#[derive(Debug, Error)]
+enum CommandError {
+    /// The bundle is not sound.
+    #[error("bundle {path} cannot be used")]
+    Bundle {
+        /// Which.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: BundleError,
+    },
+    /// It is sound but lacks something.
+    #[error("bundle {path} is not whole: {}", missing.join("; "))]
+    NotWhole {
+        /// Which.
+        path: String,
+        /// What it lacks.
+        missing: Vec<String>,
+    },
+    /// None was made.
+    #[error("no bundle was made")]
+    Make(#[source] MakeError),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CommandError {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Bundle {
+                source: BundleError::Stat(_) | BundleError::Folder(_) | BundleError::NotAFile(_),
+                ..
+            } => "pass the path of an air-gap bundle",
+            Self::Bundle { .. } => {
+                "download the air-gap bundle again, and compare its size and digest with the vendor's"
+            }
+            Self::NotWhole { .. } => "ask the vendor for a bundle with all its images",
+            Self::Make(MakeError::Unnamed { .. }) => {
+                "name images as `skopeo copy docker://NAME oci:FOLDER:NAME` does"
+            }
+            Self::Make(MakeError::Collision(..)) => "pass --format oci, which keeps whole names",
+            Self::Make(MakeError::Image { .. }) => "`kots airgap inspect` lists what is missing",
+            Self::Make(_) | Self::Interrupted => "",
+        }
+    }
+}
+
+/// Carries out a command and returns the exit status: 0, or 1 with the reason on stderr. `is_stopped` is asked often.
+pub fn run(args: &BundleArgs, is_stopped: &(dyn Fn() -> bool + Sync)) -> u8 {
+    let console = Console {
+        output: args.output,
+        progress: Mutex::new(Progress::new(style(args.progress, args.output))),
+        is_stopped,
+    };
+    let ran = match &args.command {
+        BundleCommand::Inspect { bundle, state_dir } => {
+            inspect(&console, bundle, state_dir.clone().or_else(default_state_dir))
+        }
+        BundleCommand::Verify { bundle } => verify(&console, bundle),
+        BundleCommand::Create { airgap_yaml, release, images, layout, out } => {
+            let images =
+                images.as_deref().map_or_else(|| Ok(ImageFolder::none()), ImageFolder::open);
+            images
+                .and_then(|it| make::create(airgap_yaml, release, &it, *layout, out))
+                .map_err(CommandError::Make)
+                .map(|made| console.made(out, &made))
+        }
+        BundleCommand::Diff { old, new, out } => diff(&console, old, new, out),
+    };
+    match ran {
+        Ok(()) => 0,
+        Err(error) => {
+            console.clear();
+            let report = error::of(&error, error.hint());
+            let text = error::text(&report, error::Chain::Whole);
+            let _ = io::stderr().write_all(text.as_bytes());
+            1
+        }
+    }
+}
+
+fn inspect(
+    console: &Console<'_>,
+    path: &Path,
+    state_dir: Option<PathBuf>,
+) -> Result<(), CommandError> {
+    let limits = Limits::default();
+    let index = match state_dir {
+        Some(dir) => IndexStore::new(dir.join(INDEXES))
+            .open(path, &limits, &mut |it| console.reading(path, it)),
+        None => Index::build(path, &limits, &mut |it| console.reading(path, it)),
+    };
+    let index = index.map_err(|it| wrong(path, it))?;
+    console.print(&describe::text(path, &index), || describe::json(path, &index));
+    Ok(())
+}
+
+fn verify(console: &Console<'_>, path: &Path) -> Result<(), CommandError> {
+    let index = console.index(path)?;
+    let missing = describe::missing(&index);
+    if !missing.is_empty() {
+        return Err(CommandError::NotWhole { path: path.display().to_string(), missing });
+    }
+    let sha256 = index.sha256;
+    let text = format!("{}: sound and whole, {sha256}\n", path.display());
+    console.print(&text, || json!({"bundle": path, "sha256": sha256.hex(), "sound": true}));
+    Ok(())
+}
+
+fn diff(console: &Console<'_>, old: &Path, new: &Path, out: &Path) -> Result<(), CommandError> {
+    let (old, new_index) = (console.index(old)?, console.index(new)?);
+    let made = make::diff(&old, (new, &new_index), out, &|| (console.is_stopped)());
+    if (console.is_stopped)() {
+        return Err(CommandError::Interrupted);
+    }
+    console.made(out, &made.map_err(CommandError::Make)?);
+    Ok(())
+}
+
+fn wrong(path: &Path, source: BundleError) -> CommandError {
+    match source {
+        BundleError::Cancelled => CommandError::Interrupted,
+        source => CommandError::Bundle { path: path.display().to_string(), source },
+    }
+}
+
+/// Where results and progress go.
+struct Console<'a> {
+    output: Output,
+    progress: Mutex<Progress>,
+    is_stopped: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Console<'_> {
+    fn index(&self, path: &Path) -> Result<Index, CommandError> {
+        Index::build(path, &Limits::default(), &mut |it| self.reading(path, it))
+            .map_err(|it| wrong(path, it))
+    }
+
+    fn reading(&self, path: &Path, at: airgap::Progress) -> ControlFlow<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let progress = steps::Progress::Bytes { done: at.read, total: Some(at.total) };
+        if let Ok(mut line) = self.progress.lock() {
+            line.show(&mut io::stderr(), &format!("read {name}"), &progress);
+        }
+        if (self.is_stopped)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn clear(&self) {
+        if let Ok(mut line) = self.progress.lock() {
+            line.clear(&mut io::stderr());
+        }
+    }
+
+    fn made(&self, out: &Path, made: &Made) {
+        let mut text = format!(
+            "{}: {}, {} images with {} blobs, {}\n",
+            out.display(),
+            size(made.size),
+            made.images,
+            made.blobs,
+            made.sha256
+        );
+        if made.left_out > 0 {
+            let (n, bytes) = (made.left_out, size(made.left_out_bytes));
+            // Writing to a text never fails.
+            let _ = writeln!(text, "left out {n} layers of {bytes}, which the registry must have");
+        }
+        self.print(&text, || {
+            json!({
+                "bundle": out,
+                "size": made.size,
+                "sha256": made.sha256.hex(),
+                "images": made.images,
+                "blobs": made.blobs,
+                "leftOut": {"blobs": made.left_out, "size": made.left_out_bytes},
+            })
+        });
+    }
+
+    /// A closed pipe ends the printing and nothing else.
+    fn print(&self, text: &str, document: impl FnOnce() -> serde_json::Value) {
+        self.clear();
+        let text = match self.output {
+            Output::Text => text.to_owned(),
+            Output::Json | Output::Jsonl => format!("{:#}\n", document()),
+        };
+        let _ = io::stdout().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,90 @@
+//! `kots airgap …`: the commands of the group, their flags and arguments.
+
+use std::path::PathBuf;
+
+use airgap::make::Layout;
+
+use super::flags::{Flag, Typed, UsageError};
+use super::settings::Settings;
+use super::{CliError, table};
+use crate::bundle::args::{BundleArgs, BundleCommand};
+use crate::deploy::args::{Output, ProgressStyle};
+
+/// The first word.
+pub(super) const GROUP: &str = "airgap";
+/// The commands. The group alone shows its help.
+pub(super) const COMMANDS: [&str; 5] =
+    [GROUP, "airgap inspect", "airgap verify", "airgap create", "airgap diff"];
+
+pub(super) fn arguments(name: &str) -> &'static [&'static str] {
+    match name {
+        "airgap inspect" | "airgap verify" => &["bundle"],
+        "airgap diff" => &["old", "new"],
+        _ => &[],
+    }
+}
+
+pub(super) fn flags(name: &str) -> &'static [&'static [Flag]] {
+    match name {
+        "airgap inspect" => &[&table::AIRGAP, &table::AIRGAP_INSPECT],
+        "airgap create" => &[&table::AIRGAP, &table::AIRGAP_CREATE],
+        "airgap diff" => &[&table::AIRGAP, &table::AIRGAP_DIFF],
+        _ => &[&table::AIRGAP],
+    }
+}
+
+pub(super) fn read(
+    name: &str,
+    settings: &Settings<'_>,
+    typed: &Typed,
+) -> Result<BundleArgs, CliError> {
+    let path = |at: usize| PathBuf::from(&typed.arguments[at]);
+    let command = match name {
+        "airgap inspect" => BundleCommand::Inspect {
+            bundle: path(0),
+            state_dir: settings.some_text("state-dir").map(PathBuf::from),
+        },
+        "airgap verify" => BundleCommand::Verify { bundle: path(0) },
+        "airgap create" => {
+            required(settings, &["airgap-yaml", "release", "out"])?;
+            BundleCommand::Create {
+                airgap_yaml: settings.text("airgap-yaml").into(),
+                release: settings.text("release").into(),
+                images: settings.some_text("images").map(PathBuf::from),
+                layout: settings
+                    .word("format", &[("docker", Layout::Storage), ("oci", Layout::Oci)])?,
+                out: settings.text("out").into(),
+            }
+        }
+        "airgap diff" => {
+            required(settings, &["out"])?;
+            BundleCommand::Diff { old: path(0), new: path(1), out: settings.text("out").into() }
+        }
+        _ => return Err(UsageError::RequiredCommand(GROUP.to_owned()).into()),
+    };
+    Ok(BundleArgs {
+        command,
+        output: settings.word("output", &[("text", Output::Text), ("json", Output::Json)])?,
+        progress: settings.word(
+            "progress",
+            &[
+                ("auto", ProgressStyle::Auto),
+                ("plain", ProgressStyle::Plain),
+                ("none", ProgressStyle::None),
+            ],
+        )?,
+    })
+}
+
+/// In cobra's words, all at once.
+fn required(settings: &Settings<'_>, names: &[&str]) -> Result<(), CliError> {
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|it| settings.some_text(it).is_none())
+        .map(|it| format!("\"{it}\""))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(UsageError::RequiredFlags(missing.join(", ")).into())
+}
