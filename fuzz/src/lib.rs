@@ -24,6 +24,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "tar", run: targets::archive::tar, seeds: seeds::tars },
     Target { name: "release", run: targets::archive::release, seeds: seeds::archives },
     Target { name: "bundle", run: targets::archive::bundle, seeds: seeds::bundles },
+    Target { name: "index", run: targets::archive::index, seeds: seeds::image_bundles },
+    Target { name: "two_readers", run: targets::archive::two_readers, seeds: seeds::tars },
     Target { name: "airgap_yaml", run: targets::kinds::airgap_yaml, seeds: seeds::airgap_yaml },
     Target { name: "license", run: targets::kinds::license, seeds: seeds::licenses },
     Target { name: "config", run: targets::kinds::config, seeds: seeds::configs },

@@ -1,6 +1,6 @@
 //! Inputs that mutations start from.
 
-use airgap::{BundleWriter, Gunzip, Limits};
+use airgap::{BundleWriter, Digest, Gunzip, Limits};
 use kinds::license::ApiVersion;
 use sample::{VERSIONS, bundle::BundleSpec, license::Builder, release};
 
@@ -46,6 +46,61 @@ pub fn bundles() -> Vec<Vec<u8>> {
     }
     seeds.push(writer.finish().expect("a vector takes all"));
     seeds
+}
+
+/// Bundles with images, stored: registry storage, a saved image and an OCI layout.
+pub fn image_bundles() -> Vec<Vec<u8>> {
+    let (layer, config) = (b"layer".to_vec(), br#"{"rootfs":{"diff_ids":["LAYER"]}}"#.to_vec());
+    let digest = |it: &[u8]| Digest::of(it).to_string();
+    let config = String::from_utf8(config).expect("ASCII").replace("LAYER", &digest(&layer));
+    let part =
+        |it: &[u8]| format!(r#"{{"mediaType":"m","digest":"{}","size":{}}}"#, digest(it), it.len());
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{},"layers":[{}]}}"#,
+        part(config.as_bytes()),
+        part(&layer)
+    );
+    let blobs = [layer.clone(), config.clone().into_bytes(), manifest.clone().into_bytes()];
+    let hex = |it: &[u8]| Digest::of(it).hex();
+    let storage = "images/docker/registry/v2";
+    let mut stored: Vec<_> = blobs
+        .iter()
+        .map(|it| {
+            (format!("{storage}/blobs/sha256/{}/{}/data", &hex(it)[..2], hex(it)), it.clone())
+        })
+        .collect();
+    let link = format!("{storage}/repositories/a/_manifests/tags/1/current/link");
+    stored.push((link, digest(manifest.as_bytes()).into_bytes()));
+    let mut laid: Vec<_> =
+        blobs.iter().map(|it| (format!("images/blobs/sha256/{}", hex(it)), it.clone())).collect();
+    let named = part(manifest.as_bytes())
+        .replace("\"size\"", r#""annotations":{"org.opencontainers.image.ref.name":"a:1"},"size""#);
+    laid.push(("images/index.json".into(), format!(r#"{{"manifests":[{named}]}}"#).into_bytes()));
+    let mut saved = tar::Builder::new(Vec::new());
+    let list = br#"[{"Config":"c.json","Layers":["l.tar"]}]"#;
+    for (name, bytes) in
+        [("l.tar", &layer[..]), ("c.json", config.as_bytes()), ("manifest.json", list)]
+    {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        saved.append_data(&mut header, name, bytes).expect("a vector takes all");
+    }
+    let saved = saved.into_inner().expect("a vector takes all");
+    let saved = vec![("images/docker-archive/docker.io/a/1".to_owned(), saved)];
+    [("docker", stored), ("oci", laid), ("docker-archive", saved)]
+        .map(|(format, entries)| {
+            let mut writer = BundleWriter::with_level(Vec::new(), 0);
+            let yaml = format!(
+                "apiVersion: kots.io/v1beta1\nkind: Airgap\nspec:\n  format: {format}\n  savedImages: ['a:1']\n"
+            );
+            writer.bytes("airgap.yaml", yaml.as_bytes()).expect("a good name");
+            writer.bytes("app.tar.gz", &small()).expect("a good name");
+            for (name, bytes) in entries {
+                writer.bytes(&name, &bytes).expect("a good name");
+            }
+            writer.finish().expect("a vector takes all")
+        })
+        .to_vec()
 }
 
 /// Metadata of bundles.

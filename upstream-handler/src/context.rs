@@ -18,6 +18,7 @@ use crate::secrets::Secrets;
 use crate::store::leases::{Fence, HEARTBEAT};
 use crate::store::{Store, StoreError};
 use crate::target::Target;
+use crate::uploads::Uploads;
 
 /// How long a change waits for the one that is running.
 const WAIT_FOR_LEASE: Duration = Duration::from_mins(2);
@@ -42,6 +43,10 @@ pub(crate) struct Context {
     pub release_endpoint: Option<String>,
     /// Largest upload in bytes.
     pub max_upload_bytes: u64,
+    /// Bundles that come in chunks.
+    pub uploads: Uploads,
+    /// Largest sum of all of them, in bytes.
+    pub upload_quota_bytes: u64,
     /// New at every start.
     pub boot_id: String,
     /// Work that outlives its request.

@@ -44,6 +44,10 @@ pub const KOTSADM_MAX_UPLOAD_BYTES: &str = "KOTSADM_MAX_UPLOAD_BYTES";
 pub const KOTS_PREFLIGHT: &str = "KOTS_PREFLIGHT";
 /// How long it may take, in seconds; default 900. An addition of ours.
 pub const KOTS_PREFLIGHT_TIMEOUT_S: &str = "KOTS_PREFLIGHT_TIMEOUT_S";
+/// Largest sum of all chunked uploads in bytes. An addition of ours; default four times the largest upload.
+pub const KOTSADM_UPLOAD_QUOTA_BYTES: &str = "KOTSADM_UPLOAD_QUOTA_BYTES";
+/// How many chunks of a bundle a browser sends at once. Default 3.
+pub const AIRGAP_UPLOAD_PARALLELISM: &str = "AIRGAP_UPLOAD_PARALLELISM";
 /// What is logged, in the syntax of `tracing-subscriber`. Default `info`.
 pub const KOTSADM_LOG: &str = "KOTSADM_LOG";
 /// `<point>[:n]`: kills the process at a write point. Only with the feature `faults`.

@@ -3,7 +3,10 @@
 //! Shapes and statuses are the original's (KOTS commit `370ae903`, `pkg/handlers`). Where the original
 //! loses a reason, the reason is added beside what its clients parse.
 
+mod airgap_chunk;
 mod airgap_install;
+mod airgap_update;
+mod airgap_uploads;
 mod apps;
 mod automated;
 mod body;
@@ -50,6 +53,23 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v1/license/resume", put(new_license::resume))
         .route("/api/v1/apps", get(apps::list))
         .route("/api/v1/app/{slug}", get(apps::get))
+        .route("/api/v1/app/{slug}/airgap/chunk", get(airgap_chunk::get).post(airgap_chunk::post))
+        .route(
+            "/api/v1/app/{slug}/airgap/bundleprogress/{identifier}/{total}",
+            get(airgap_uploads::progress),
+        )
+        .route(
+            "/api/v1/app/{slug}/airgap/bundleexists/{identifier}/{total}",
+            get(airgap_uploads::exists),
+        )
+        .route(
+            "/api/v1/app/{slug}/airgap/processbundle/{identifier}/{total}",
+            put(airgap_uploads::update).post(airgap_uploads::create),
+        )
+        .route("/api/v1/app/{slug}/airgap/status", get(airgap_uploads::status))
+        .route("/api/v1/app/{slug}/airgap/reset", post(airgap_uploads::reset))
+        .route("/api/v1/app/{slug}/airgap/config", get(airgap_uploads::config))
+        .route("/api/v1/app/{slug}/airgap/update", put(airgap_update::put))
         .route("/api/v1/app/{slug}/automated/status", get(automated::get))
         .route("/api/v1/app/{slug}/config", put(config_update::put))
         .route("/api/v1/app/{slug}/config/values", post(config_values::post))

@@ -26,6 +26,7 @@ pub mod serve;
 mod store;
 pub mod target;
 mod update;
+mod uploads;
 mod vendor;
 mod versions;
 

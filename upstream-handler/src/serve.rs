@@ -30,7 +30,8 @@ use crate::store::{Store, StoreError};
 use crate::target::cluster::Cluster;
 use crate::target::directory::Directory;
 use crate::target::{ClusterOptions, Target, TargetError};
-use crate::{deploy, env, http, preflight};
+use crate::uploads::Uploads;
+use crate::{deploy, env, http, preflight, update};
 
 /// Largest upload when nothing else is said, in bytes.
 const MAX_UPLOAD_BYTES: u64 = 16 << 30;
@@ -217,6 +218,13 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
         tracing::info!("removed {n_swept} archives that no version names");
     }
 
+    let uploads = Uploads::open(&state)?;
+    let gone = uploads.sweep(&store.uploads().await?)?;
+    store.forget_uploads(&gone).await?;
+    let max_upload_bytes = env::read(env::KOTSADM_MAX_UPLOAD_BYTES)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(MAX_UPLOAD_BYTES);
+
     let auth_string = secrets.auth_string.clone();
     let shared = Arc::new(Context {
         store,
@@ -231,9 +239,11 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
             .release_endpoint
             .or_else(|| env::read(env::REPLICATED_APP_ENDPOINT))
             .or_else(|| env::read(env::REPLICATED_API_ENDPOINT)),
-        max_upload_bytes: env::read(env::KOTSADM_MAX_UPLOAD_BYTES)
+        max_upload_bytes,
+        uploads,
+        upload_quota_bytes: env::read(env::KOTSADM_UPLOAD_QUOTA_BYTES)
             .and_then(|text| text.parse().ok())
-            .unwrap_or(MAX_UPLOAD_BYTES),
+            .unwrap_or(max_upload_bytes.saturating_mul(4)),
         boot_id,
         work: TaskTracker::new(),
         preflights: PreflightRuns::new(Program::of_environment()),
@@ -242,6 +252,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
         wrong_passwords: Mutex::default(),
         locks: Locks::default(),
     });
+    update::upload::resume(&shared).await?;
     let worker = tokio::spawn(deploy::run_queue(Arc::clone(&shared)));
     let follower = tokio::spawn(deploy::follow::run(Arc::clone(&shared)));
     let checker = tokio::spawn(preflight::run_queue(Arc::clone(&shared)));

@@ -14,6 +14,7 @@ pub(crate) mod outputs;
 pub(crate) mod preflights;
 pub(crate) mod sessions;
 pub(crate) mod tasks;
+pub(crate) mod uploads;
 pub(crate) mod versions;
 
 use std::path::Path;

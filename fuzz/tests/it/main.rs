@@ -59,7 +59,19 @@ macro_rules! targets {
     };
 }
 
-targets!(gzip, tar, release, bundle, airgap_yaml, license, config, config_values, multipart);
+targets!(
+    gzip,
+    tar,
+    release,
+    bundle,
+    index,
+    two_readers,
+    airgap_yaml,
+    license,
+    config,
+    config_values,
+    multipart
+);
 
 #[test]
 fn every_target_has_a_program_for_long_runs() {

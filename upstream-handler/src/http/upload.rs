@@ -74,6 +74,7 @@ pub(crate) struct Receiver<'a> {
     reader: Reader,
     body: Body,
     left_bytes: u64,
+    limit_bytes: u64,
     allowed: &'static [(&'static str, Take)],
     received: Received,
     /// What was read and not yet dealt with.
@@ -111,6 +112,7 @@ impl<'a> Receiver<'a> {
                 reader,
                 body,
                 left_bytes: shared.max_upload_bytes,
+                limit_bytes: shared.max_upload_bytes,
                 allowed,
                 received: Received::default(),
                 waiting: None,
@@ -123,6 +125,14 @@ impl<'a> Receiver<'a> {
     pub(crate) async fn before_file(&mut self) -> Result<&Received, Failure> {
         self.parts(Until::File).await?;
         Ok(&self.received)
+    }
+
+    /// Lowers what may still come to `bytes`.
+    pub(crate) fn expect(&mut self, bytes: u64) {
+        if bytes < self.left_bytes {
+            self.limit_bytes = bytes;
+            self.left_bytes = bytes;
+        }
     }
 
     /// Receives everything that is left.
@@ -266,7 +276,7 @@ impl<'a> Receiver<'a> {
             self.left_bytes = self.left_bytes.checked_sub(bytes.len() as u64).ok_or_else(|| {
                 Failure::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
-                    format!("the upload is larger than {} bytes", self.shared.max_upload_bytes),
+                    format!("the upload is larger than {} bytes", self.limit_bytes),
                 )
             })?;
             return Ok(Some(bytes));

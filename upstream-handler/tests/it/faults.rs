@@ -12,6 +12,7 @@ use upstream_handler::faults::POINTS;
 use super::harness::{
     APP, Answer, Site, UPDATE, bundle_parts, files, multipart, update_path, values_body,
 };
+use super::uploads::Chunked;
 
 /// A bundle whose release is larger than what is written at once.
 fn large() -> BundleSpec {
@@ -23,13 +24,48 @@ fn large() -> BundleSpec {
     spec
 }
 
+/// Points that only an upload in chunks passes.
+const CHUNKS: &[&str] = &[
+    "chunk-written",
+    "chunk-synced",
+    "chunk-noted",
+    "upload-accepted",
+    "upload-before-forget",
+    "upload-forgotten",
+];
+
 /// One step of a deploy, sent like `kots` sends it.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     License,
     Update,
     Bundle,
+    Chunks,
     Values,
+}
+
+/// Sends a bundle in chunks, those that have not come, and waits until it is a version.
+async fn send_chunks(site: &Site) -> Result<Answer, reqwest::Error> {
+    let upload = Chunked::new(&large(), "app", 1 << 20);
+    let versions = format!("{APP}/versions?pageSize=-1&currentPage=-1");
+    loop {
+        let exists = upload.exists(site).await?;
+        let answer = Answer::try_of(site.request(Method::GET, &versions)).await?;
+        if !exists && answer.body["versionHistory"][0]["versionLabel"] == "1.1.0" {
+            return Ok(answer);
+        }
+        for number in 1..=upload.count() {
+            if !upload.has(site, number).await? {
+                // While it is processed none is taken.
+                let status = upload.send(site, number).await?.status;
+                assert!([200, 409].contains(&status), "{status}");
+            }
+        }
+        // Between two looks it may have become a version.
+        let status = upload.process(site, Method::PUT, &json!({})).await?.status;
+        assert!([202, 400].contains(&status), "{status}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn send(site: &Site, step: Step) -> Result<Answer, reqwest::Error> {
@@ -40,6 +76,7 @@ async fn send(site: &Site, step: Step) -> Result<Answer, reqwest::Error> {
         Step::License => keyed(Method::PUT, &format!("{APP}/license"))
             .json(&json!({ "licenseData": Builder::new().airgap(true).sequence(99).yaml() })),
         Step::Update => keyed(Method::POST, &update_path()).json(&json!({})),
+        Step::Chunks => return send_chunks(site).await,
         Step::Bundle => {
             let (yaml, app) = bundle_parts(&large());
             let parts = [("airgap.yaml", yaml.as_slice()), ("app.tar.gz", app.as_slice())];
@@ -142,11 +179,36 @@ async fn every_point(steps: &[Step], update: &str, skipped: &[&str]) {
 async fn online() {
     let steps = [Step::License, Step::Update, Step::Values];
     // The uploads' points belong to bundles.
-    every_point(&steps, "Upstream", &["upload-part-written", "upload-complete"]).await;
+    let uploads = ["upload-part-written", "upload-complete"];
+    every_point(&steps, "Upstream", &[&uploads, CHUNKS].concat()).await;
 }
 
 #[tokio::test]
 async fn by_bundle() {
     let steps = [Step::License, Step::Bundle, Step::Values];
-    every_point(&steps, "Airgap", &[]).await;
+    every_point(&steps, "Airgap", CHUNKS).await;
+}
+
+#[tokio::test]
+async fn by_chunks() {
+    for point in CHUNKS {
+        let mut site = Site::new();
+        site.install_airgap(&Builder::new().airgap(true).yaml()).await;
+        let steps = [Step::License, Step::Chunks, Step::Values];
+        assert!(carry(&mut site, &steps, point).await, "{point} was never passed");
+        assert_eq!(
+            site.history().await,
+            [
+                "0 Airgap Install 1.0.0 deployed",
+                "1 License Change 1.0.0 pending",
+                "2 Airgap Update 1.1.0 pending",
+                "3 Config Change 1.1.0 deployed",
+            ],
+            "{point}"
+        );
+        site.kill();
+        site.start();
+        assert_eq!(files(&site.state().join("uploads")), Vec::<String>::new(), "{point}");
+        assert_eq!(files(&site.state().join("tmp")), Vec::<String>::new(), "{point}");
+    }
 }

@@ -23,3 +23,4 @@ mod online;
 mod preflight;
 mod real;
 mod screens;
+mod uploads;

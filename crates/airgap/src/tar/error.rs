@@ -161,6 +161,9 @@ pub enum HeaderFault {
     /// Size or checksum is not a number.
     #[error("a number in the header is not one")]
     Number,
+    /// Not a part of the name, but read as one by some programs.
+    #[error("a header that is not POSIX has something where POSIX has a part of the name")]
+    Prefix,
     /// A size below zero.
     #[error("a size is negative")]
     Negative,

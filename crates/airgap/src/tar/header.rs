@@ -36,12 +36,15 @@ impl Header {
         check_sum(block)?;
         let format = Format::of(block)?;
         let mut name = text(&block[..100]).to_vec();
-        // GNU's own format keeps other things where POSIX keeps the prefix.
+        // GNU's own format keeps times of incremental archives where POSIX keeps the prefix. Python's tarfile takes
+        // whatever is there for a part of the name, in every format.
         if format == Format::Posix {
             let prefix = text(&block[345..500]);
             if !prefix.is_empty() {
                 name = [prefix, b"/", &name].concat();
             }
+        } else if block[345..500].iter().any(|it| *it != 0) {
+            return Err(HeaderFault::Prefix);
         }
         let kind = match (block[156], format) {
             (0 | b'0', _) => Kind::File,

@@ -1,6 +1,7 @@
 //! Bundles and releases as files, written by us and by others.
 
 mod bundle;
+mod differential;
 mod gnu_tar;
 mod hostile;
 mod images;

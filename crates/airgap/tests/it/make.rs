@@ -135,7 +135,7 @@ fn what_is_not_whole_makes_no_bundle() {
     let site = site(3);
     let [one, _] = two_images(3);
     let blob = |bytes: &[u8]| site.path("images/blobs/sha256").join(Digest::of(bytes).hex());
-    let mut check = || {
+    let check = || {
         let text = site.refused(site.create(Layout::Storage, "a.airgap"));
         assert!(!site.path("a.airgap").exists());
         text

@@ -1,0 +1,275 @@
+//! `GET` and `POST /api/v1/app/{slug}/airgap/chunk`: a bundle in chunks, by resumable.js (`h/airgap.go:110-258`).
+//!
+//! What has come survives a restart of the server and can be gone on with by another client that has the same file.
+//! `chunkSha256` is ours: the digest of the chunk in hex, compared before the chunk counts as come.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::reply::Failure;
+use super::reply::Reply;
+use super::upload::{self, Received, Receiver, Take};
+use crate::context::Shared;
+use crate::faults;
+use crate::store::apps::AppRow;
+use crate::store::now_ms;
+use crate::store::uploads::Begun;
+use crate::update::upload::is_sha256;
+use crate::uploads::{Shape, UploadError, key};
+
+const IDENTIFIER: &str = "resumableIdentifier";
+const TOTAL_CHUNKS: &str = "resumableTotalChunks";
+const TOTAL_SIZE: &str = "resumableTotalSize";
+const NUMBER: &str = "resumableChunkNumber";
+const CHUNK_SIZE: &str = "resumableChunkSize";
+const SHA256: &str = "chunkSha256";
+const FILE: &str = "file";
+
+/// What resumable.js sends; the last four are of no interest.
+const PARTS: &[(&str, Take)] = &[
+    (IDENTIFIER, Take::Text),
+    (TOTAL_CHUNKS, Take::Text),
+    (TOTAL_SIZE, Take::Text),
+    (NUMBER, Take::Text),
+    (CHUNK_SIZE, Take::Text),
+    (SHA256, Take::Text),
+    (FILE, Take::File),
+    ("resumableCurrentChunkSize", Take::Text),
+    ("resumableType", Take::Text),
+    ("resumableFilename", Take::Text),
+    ("resumableRelativePath", Take::Text),
+];
+
+/// The longest name of an upload.
+const MAX_IDENTIFIER_BYTES: usize = 1024;
+/// What a request may have besides its chunk, in bytes.
+const ENVELOPE_BYTES: u64 = 1 << 20;
+/// How long an upload to which nothing is added is kept, in milliseconds: three days.
+pub(crate) const EXPIRES_MS: i64 = 3 * 24 * 60 * 60 * 1000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    #[serde(rename = "resumableIdentifier")]
+    identifier: String,
+    #[serde(rename = "resumableTotalChunks")]
+    total_chunks: String,
+    #[serde(rename = "resumableChunkNumber")]
+    chunk_number: String,
+}
+
+/// The application an upload is for, installed or about to be.
+pub(super) async fn app_of(shared: &Shared, slug: &str) -> Result<AppRow, Failure> {
+    let app = shared.store.app(slug).await?;
+    app.ok_or_else(|| {
+        Failure::new(StatusCode::NOT_FOUND, format!("app with slug {slug} not found"))
+    })
+}
+
+pub(super) fn number(name: &str, text: &str) -> Result<u64, Failure> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(32).filter(|it| !it.is_control()).collect();
+        Failure::bad_request(format!("failed to parse {name}"))
+            .cause(format!("`{shown}` is not a whole number"))
+    })
+}
+
+/// Whether a chunk has come: 200, or 204.
+pub(crate) async fn get(
+    State(shared): State<Shared>,
+    Path(slug): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Reply, Failure> {
+    let app = app_of(&shared, &slug).await?;
+    let total = number(TOTAL_CHUNKS, &asked.total_chunks)?;
+    let number = number(NUMBER, &asked.chunk_number)?;
+    let upload = shared.store.upload(&app.id, &asked.identifier, total).await?;
+    let chunk = match upload {
+        Some(upload) => shared.store.chunk(&upload.key, number).await?,
+        None => None,
+    };
+    Ok(chunk.map_or(Reply::empty(StatusCode::NO_CONTENT), |_| Reply::ok(&"")))
+}
+
+/// Takes a chunk.
+pub(crate) async fn post(
+    State(shared): State<Shared>,
+    Path(slug): Path<String>,
+    request: Request,
+) -> Response {
+    let app = match app_of(&shared, &slug).await {
+        Ok(app) => app,
+        Err(failure) => return upload::refuse(request.into_body(), failure),
+    };
+    let (head, body) = request.into_parts();
+    if !app.is_airgap {
+        let text = "Cannot update an online install using an airgap bundle";
+        return upload::refuse(body, Failure::bad_request(text));
+    }
+    let mut receiver = match Receiver::new(&shared, &head.headers, body, PARTS) {
+        Ok(receiver) => receiver,
+        Err((failure, body)) => return upload::refuse(body, failure),
+    };
+    match take(&shared, &app, &mut receiver).await {
+        Ok(()) => Reply::ok(&"").into_response(),
+        Err(failure) => receiver.refuse(failure),
+    }
+}
+
+/// A chunk by what its request says of it.
+struct Chunk {
+    shape: Shape,
+    number: u64,
+    start: u64,
+    size_bytes: u64,
+    key: String,
+}
+
+fn chunk(app: &AppRow, received: &Received) -> Result<Chunk, Failure> {
+    let text = |name: &'static str| -> Result<&str, Failure> {
+        received.text(name)?.ok_or_else(|| {
+            Failure::bad_request(format!("the part `{name}` must come before `{FILE}`"))
+        })
+    };
+    let parsed = |name| text(name).and_then(|it| number(name, it));
+    let identifier = text(IDENTIFIER)?;
+    if identifier.is_empty() || identifier.len() > MAX_IDENTIFIER_BYTES {
+        return Err(Failure::bad_request(format!(
+            "{IDENTIFIER} must have 1 to {MAX_IDENTIFIER_BYTES} bytes"
+        )));
+    }
+    let wrong = |error| Failure::at(StatusCode::BAD_REQUEST, "the chunk does not fit", &error);
+    let shape = Shape::new(parsed(TOTAL_SIZE)?, parsed(CHUNK_SIZE)?, parsed(TOTAL_CHUNKS)?)
+        .map_err(wrong)?;
+    let number = parsed(NUMBER)?;
+    let range = shape.chunk(number).map_err(wrong)?;
+    let key = key(&app.id, identifier, &shape);
+    Ok(Chunk { shape, number, start: range.start, size_bytes: range.end - range.start, key })
+}
+
+async fn take(shared: &Shared, app: &AppRow, upload: &mut Receiver<'_>) -> Result<(), Failure> {
+    let received = upload.before_file().await?;
+    let chunk = chunk(app, received)?;
+    let identifier = received.text(IDENTIFIER)?.unwrap_or_default().to_owned();
+    begin(shared, app, &identifier, &chunk).await?;
+    upload.expect(chunk.size_bytes + ENVELOPE_BYTES);
+    let mut received = upload.rest().await?;
+    let stored = received
+        .files
+        .remove(FILE)
+        .ok_or_else(|| Failure::bad_request(format!("the part `{FILE}` is missing")))?;
+    if stored.size_bytes != chunk.size_bytes {
+        return Err(Failure::bad_request(format!(
+            "chunk {} has {} bytes, expected {}",
+            chunk.number, stored.size_bytes, chunk.size_bytes
+        )));
+    }
+    if let Some(told) = received.text(SHA256)?
+        && (!is_sha256(told) || told != stored.sha256)
+    {
+        return Err(Failure::bad_request(format!(
+            "chunk {} has the SHA-256 {}, the client said another",
+            chunk.number, stored.sha256
+        ))
+        .hint("send the chunk again"));
+    }
+    // One at a time for one chunk: what is noted is what is on the disk.
+    let lock = format!("chunk {} {}", chunk.key, chunk.number);
+    let busy = || {
+        Failure::new(StatusCode::CONFLICT, "the same chunk is still being stored").retry_after(5)
+    };
+    let lock = shared.locks.take(lock, std::time::Duration::from_mins(1)).await.ok_or_else(busy)?;
+    match shared.store.chunk(&chunk.key, chunk.number).await? {
+        Some(known) if known == stored.sha256 => return Ok(()),
+        Some(_) => shared.store.note_chunk(&chunk.key, chunk.number, None).await?,
+        None => {}
+    }
+    // Goes on when the client is gone.
+    let shared = Arc::clone(shared);
+    let work = shared.work.clone();
+    let put = async move {
+        let _lock = lock;
+        let uploads = shared.uploads.clone();
+        let (key, number, sha256) = (chunk.key.clone(), chunk.number, stored.sha256.clone());
+        let write = move || uploads.write(&chunk.key, &chunk.shape, chunk.start, &stored.path);
+        tokio::task::spawn_blocking(write)
+            .await
+            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+            .map_err(not_stored)?;
+        shared.store.note_chunk(&key, number, Some(&sha256)).await?;
+        faults::point("chunk-noted");
+        Ok(())
+    };
+    work.spawn(put).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+fn not_stored(error: UploadError) -> Failure {
+    match error {
+        UploadError::Full { .. } => {
+            Failure::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
+                .hint("make room in the state folder's file system, then send the chunk again")
+        }
+        other => Failure::because("failed to store a chunk", &other),
+    }
+}
+
+/// Makes room by forgetting what nobody goes on with, and notes the upload.
+async fn begin(
+    shared: &Shared,
+    app: &AppRow,
+    identifier: &str,
+    chunk: &Chunk,
+) -> Result<(), Failure> {
+    let Chunk { shape, key, .. } = chunk;
+    if shape.total_size() > shared.max_upload_bytes {
+        return Err(Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the upload is larger than {} bytes", shared.max_upload_bytes),
+        ));
+    }
+    expire(shared, key).await?;
+    let quota_bytes = shared.upload_quota_bytes;
+    match shared.store.begin_upload(key, &app.id, identifier, shape, quota_bytes).await? {
+        Begun::Yes => Ok(()),
+        Begun::Processing => {
+            Err(Failure::new(StatusCode::CONFLICT, "the bundle is being processed already"))
+        }
+        Begun::TooMuch => Err(Failure::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            format!("all uploads together would be larger than {quota_bytes} bytes"),
+        )
+        .hint(
+            "finish or reset another upload; one that is left alone is forgotten after three days",
+        )),
+    }
+}
+
+/// Forgets uploads that were left alone, except `key`.
+async fn expire(shared: &Shared, key: &str) -> Result<(), Failure> {
+    let before = now_ms() - EXPIRES_MS;
+    let rows = shared.store.uploads().await?.into_iter();
+    let old: Vec<String> = rows
+        .filter(|it| it.touched_ms < before && it.process.is_none() && it.key != key)
+        .map(|it| it.key)
+        .collect();
+    forget(shared, &old).await
+}
+
+/// Forgets uploads: first the rows, so that no file is missing.
+pub(super) async fn forget(shared: &Shared, keys: &[String]) -> Result<(), Failure> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    shared.store.forget_uploads(keys).await?;
+    for key in keys {
+        shared
+            .uploads
+            .remove(key)
+            .map_err(|error| Failure::because("failed to remove an upload", &error))?;
+    }
+    Ok(())
+}

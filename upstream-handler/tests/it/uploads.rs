@@ -1,0 +1,324 @@
+//! Bundles in chunks: what has come stays, what is wrong is refused, and what is done with them is told truly.
+
+use std::time::{Duration, Instant};
+
+use airgap::Digest;
+use reqwest::Method;
+use sample::bundle::BundleSpec;
+use sample::license::Builder;
+use serde_json::{Value, json};
+
+use super::harness::{APP, Answer, Site, files, multipart};
+
+/// A bundle that is sent in chunks.
+pub(crate) struct Chunked {
+    pub(crate) bytes: Vec<u8>,
+    identifier: &'static str,
+    chunk_bytes: usize,
+}
+
+impl Chunked {
+    pub(crate) fn new(spec: &BundleSpec, identifier: &'static str, chunk_bytes: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.airgap");
+        spec.write(&path).unwrap();
+        Self { bytes: std::fs::read(path).unwrap(), identifier, chunk_bytes }
+    }
+
+    /// As many as resumable.js makes of it: the last one takes the rest.
+    pub(crate) fn count(&self) -> usize {
+        (self.bytes.len() / self.chunk_bytes).max(1)
+    }
+
+    fn chunk(&self, number: usize) -> &[u8] {
+        let start = (number - 1) * self.chunk_bytes;
+        let end = if number == self.count() { self.bytes.len() } else { start + self.chunk_bytes };
+        &self.bytes[start..end]
+    }
+
+    pub(crate) async fn has(&self, site: &Site, number: usize) -> Result<bool, reqwest::Error> {
+        let path = format!(
+            "{APP}/airgap/chunk?resumableIdentifier={}&resumableTotalChunks={}&resumableChunkNumber={number}",
+            self.identifier.replace('/', "%2F"),
+            self.count()
+        );
+        let answer = Answer::try_of(site.request(Method::GET, &path)).await?;
+        Ok(answer.status == 200)
+    }
+
+    pub(crate) async fn send(&self, site: &Site, number: usize) -> Result<Answer, reqwest::Error> {
+        self.send_as(site, number, self.chunk(number), &[]).await
+    }
+
+    /// Sends `bytes` for a chunk, with fields in place of the right ones.
+    async fn send_as(
+        &self,
+        site: &Site,
+        number: usize,
+        bytes: &[u8],
+        fields: &[(&str, &str)],
+    ) -> Result<Answer, reqwest::Error> {
+        let right = [
+            ("resumableChunkNumber", number.to_string()),
+            ("resumableChunkSize", self.chunk_bytes.to_string()),
+            ("resumableCurrentChunkSize", bytes.len().to_string()),
+            ("resumableTotalSize", self.bytes.len().to_string()),
+            ("resumableType", String::new()),
+            ("resumableIdentifier", self.identifier.to_owned()),
+            ("resumableFilename", "app.airgap".to_owned()),
+            ("resumableRelativePath", "app.airgap".to_owned()),
+            ("resumableTotalChunks", self.count().to_string()),
+        ];
+        let mut parts: Vec<(&str, &[u8])> = right
+            .iter()
+            .map(|(name, value)| {
+                let other = fields.iter().find(|it| it.0 == *name).map(|it| it.1);
+                (*name, other.unwrap_or(value).as_bytes())
+            })
+            .collect();
+        parts.extend(
+            fields
+                .iter()
+                .filter(|it| !right.iter().any(|right| right.0 == it.0))
+                .map(|it| (it.0, it.1.as_bytes())),
+        );
+        parts.push(("file", bytes));
+        let request = site.request(Method::POST, &format!("{APP}/airgap/chunk"));
+        Answer::try_of(multipart(request, &parts)).await
+    }
+
+    async fn send_all(&self, site: &Site) {
+        for number in 1..=self.count() {
+            self.send(site, number).await.unwrap().ok();
+        }
+    }
+
+    fn path(&self, what: &str) -> String {
+        // Slashes in an identifier are a client's to escape.
+        let identifier = self.identifier.replace('/', "%2F");
+        format!("{APP}/airgap/{what}/{identifier}/{}", self.count())
+    }
+
+    pub(crate) async fn exists(&self, site: &Site) -> Result<bool, reqwest::Error> {
+        let request = site.request(Method::GET, &self.path("bundleexists"));
+        Ok(Answer::try_of(request).await?.body["exists"] == true)
+    }
+
+    pub(crate) async fn process(
+        &self,
+        site: &Site,
+        method: Method,
+        body: &Value,
+    ) -> Result<Answer, reqwest::Error> {
+        let request = site.request(method, &self.path("processbundle"));
+        Answer::try_of(request.json(body)).await
+    }
+}
+
+fn spec() -> BundleSpec {
+    BundleSpec::sample("1.1.0").unwrap().large(3 << 20)
+}
+
+async fn airgapped() -> Site {
+    let site = Site::new();
+    site.install_airgap(&Builder::new().airgap(true).yaml()).await;
+    site
+}
+
+/// Waits until the update task runs no more, and gives what it says.
+async fn ended(site: &Site) -> Value {
+    let start = Instant::now();
+    loop {
+        let task = site.get(&format!("{APP}/task/updatedownload")).await.ok();
+        if task["status"] != "running" {
+            return task;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "it goes on: {task}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn chunks_survive_a_restart_and_become_a_version() {
+    let mut site = airgapped().await;
+    let upload = Chunked::new(&spec(), "3145728-appairgap", 1 << 20);
+    assert!(upload.count() >= 3);
+    assert_eq!(site.get(&format!("{APP}/airgap/config")).await.ok()["simultaneousUploads"], 3);
+    assert!(!upload.has(&site, 1).await.unwrap());
+    assert!(!upload.exists(&site).await.unwrap());
+    // in any order, and one twice
+    assert_eq!(upload.send(&site, 2).await.unwrap().ok(), "");
+    upload.send(&site, 2).await.unwrap().ok();
+    upload.send(&site, 1).await.unwrap().ok();
+    site.kill();
+    site.start();
+    assert!(upload.has(&site, 1).await.unwrap());
+    assert!(upload.has(&site, 2).await.unwrap());
+    assert!(!upload.has(&site, 3).await.unwrap());
+    let progress = site.get(&upload.path("bundleprogress")).await.ok();
+    let progress = progress["progress"].as_f64().unwrap();
+    assert!(0.0 < progress && progress < 1.0, "{progress}");
+
+    let early = upload.process(&site, Method::PUT, &json!({})).await.unwrap();
+    assert_eq!(early.status, 400);
+    assert!(early.error().contains("chunks of the bundle have not come"), "{}", early.error());
+    assert_eq!(early.body["causes"][0], "missing: 3");
+
+    for number in 3..=upload.count() {
+        upload.send(&site, number).await.unwrap().ok();
+    }
+    let sha256 = Digest::of(&upload.bytes).hex();
+    let accepted = upload.process(&site, Method::PUT, &json!({ "sha256": sha256 })).await.unwrap();
+    assert_eq!((accepted.status, accepted.body), (202, json!({})));
+    let task = ended(&site).await;
+    assert_eq!((&task["status"], &task["lastError"]), (&json!(""), &Value::Null), "{task}");
+    assert_eq!(site.history().await[1], "1 Airgap Update 1.1.0 pending");
+    while upload.exists(&site).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // nothing is left of it
+    site.kill();
+    site.start();
+    assert_eq!(files(&site.state().join("uploads")), Vec::<String>::new());
+    assert_eq!(files(&site.state().join("tmp")), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_and_nothing_is_kept_of_it() {
+    let site = airgapped().await;
+    let upload = Chunked::new(&spec(), "../../../etc/passwd", 1 << 20);
+    let send = async |bytes: &[u8], fields: &[(&str, &str)]| {
+        upload.send_as(&site, 1, bytes, fields).await.unwrap().error()
+    };
+    let good = upload.chunk(1).to_vec();
+    insta::assert_snapshot!(send(&good[1..], &[]).await, @"400 chunk 1 has 1048575 bytes, expected 1048576");
+    insta::assert_snapshot!(send(&good, &[("resumableChunkNumber", "0")]).await, @"400 the chunk does not fit: chunk 0 of 3 does not exist");
+    insta::assert_snapshot!(send(&good, &[("resumableChunkNumber", "-1")]).await, @"400 failed to parse resumableChunkNumber");
+    insta::assert_snapshot!(send(&good, &[("resumableTotalChunks", "900")]).await, @"400 the chunk does not fit: 3171259 bytes in chunks of 1048576 are 3 or 4 chunks, not 900");
+    insta::assert_snapshot!(send(&good, &[("resumableTotalSize", "18446744073709551615")]).await, @"400 the chunk does not fit: 18446744073709551615 bytes in chunks of 1048576 are 17592186044415 or 17592186044416 chunks, not 3");
+    insta::assert_snapshot!(send(&good, &[("resumableIdentifier", "")]).await, @"400 resumableIdentifier must have 1 to 1024 bytes");
+    insta::assert_snapshot!(send(&good, &[("chunkSha256", "00")]).await, @"400 chunk 1 has the SHA-256 42df991d304a61991167bbe37a3c35ed09bf13bb65229473f00b938e0d6fbfae, the client said another");
+    insta::assert_snapshot!(send(&good, &[("../x", "1")]).await, @"400 the part `../x` is not allowed here: expected resumableIdentifier, resumableTotalChunks, resumableTotalSize, resumableChunkNumber, resumableChunkSize, chunkSha256, file, resumableCurrentChunkSize, resumableType, resumableFilename, resumableRelativePath");
+    assert!(!upload.has(&site, 1).await.unwrap());
+
+    // A name that is a path is a name.
+    let sha256 = Digest::of(&good).hex();
+    assert_eq!(send(&good, &[("chunkSha256", &sha256)]).await, "200 -");
+    let stored = files(&site.state().join("uploads"));
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].len(), 64 + ".bundle".len(), "{stored:?}");
+
+    let unknown = site.request(Method::POST, "/api/v1/app/other/airgap/chunk");
+    assert_eq!(Answer::of(multipart(unknown, &[("file", b"x")])).await.status, 404);
+}
+
+#[tokio::test]
+async fn two_uploads_do_not_meet_and_reset_forgets_both() {
+    let site = airgapped().await;
+    let one = Chunked::new(&spec(), "one", 1 << 20);
+    let two = Chunked::new(&BundleSpec::sample("1.1.0").unwrap().large(2 << 20), "two", 1 << 20);
+    one.send(&site, 1).await.unwrap().ok();
+    two.send(&site, 1).await.unwrap().ok();
+    one.send(&site, 2).await.unwrap().ok();
+    assert!(one.has(&site, 1).await.unwrap() && two.has(&site, 1).await.unwrap());
+    assert_eq!(files(&site.state().join("uploads")).len(), 2);
+    let reset = site.post(&format!("{APP}/airgap/reset"), &json!({})).await;
+    assert_eq!(reset.status, 200);
+    assert!(!one.exists(&site).await.unwrap() && !two.exists(&site).await.unwrap());
+    assert_eq!(files(&site.state().join("uploads")), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_whole_bundle_is_told_and_its_chunks_stay() {
+    let site = airgapped().await;
+    let upload = Chunked::new(&spec(), "app", 1 << 20);
+    upload.send_all(&site).await;
+    let fail = async |body: Value| {
+        let answer = upload.process(&site, Method::PUT, &body).await.unwrap();
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        let task = ended(&site).await;
+        assert_eq!(task["status"], "failed", "{task}");
+        assert_eq!(site.history().await.len(), 1);
+        task["lastError"].as_str().unwrap().to_owned()
+    };
+    let other = "00".repeat(32);
+    let text = fail(json!({ "sha256": other })).await;
+    assert!(text.contains(&format!("the client said {other}")), "{text}");
+
+    // A byte of the file that changed where nobody saw it.
+    let stored = site.state().join("uploads").join(&files(&site.state().join("uploads"))[0]);
+    let mut bytes = std::fs::read(&stored).unwrap();
+    bytes[(1 << 20) + 5] ^= 1;
+    std::fs::write(&stored, &bytes).unwrap();
+    let text = fail(json!({})).await;
+    assert!(text.ends_with("chunk 2 of the bundle changed on the disk"), "{text}");
+
+    // Sent again, and then it is what it should be.
+    assert!(upload.has(&site, 2).await.unwrap());
+    let stale = upload.send_as(&site, 2, &vec![0; 1 << 20], &[]).await.unwrap();
+    assert_eq!(stale.status, 200);
+    let text = fail(json!({})).await;
+    assert!(text.starts_with("the uploaded bundle cannot be used: failed to read"), "{text}");
+    upload.send(&site, 2).await.unwrap().ok();
+    assert_eq!(upload.process(&site, Method::PUT, &json!({})).await.unwrap().status, 202);
+    let task = ended(&site).await;
+    assert_eq!(task["status"], "", "{task}");
+    assert_eq!(site.history().await[1], "1 Airgap Update 1.1.0 pending");
+}
+
+#[tokio::test]
+async fn all_uploads_together_have_a_quota() {
+    let mut site = airgapped().await;
+    site.kill();
+    site.env("KOTSADM_UPLOAD_QUOTA_BYTES", "5000000");
+    site.start();
+    let one = Chunked::new(&spec(), "one", 1 << 20);
+    let two = Chunked::new(&spec(), "two", 1 << 20);
+    one.send(&site, 1).await.unwrap().ok();
+    let refused = two.send(&site, 1).await.unwrap();
+    assert_eq!(refused.error(), "507 all uploads together would be larger than 5000000 bytes");
+    one.send(&site, 2).await.unwrap().ok();
+}
+
+#[tokio::test]
+async fn the_first_version_by_chunks() {
+    let site = Site::new();
+    let license = Builder::new().airgap(true).yaml();
+    site.post("/api/v1/license", &json!({ "licenseData": license, "isAirgap": true })).await.ok();
+    let status = async || site.get(&format!("{APP}/airgap/status")).await.ok();
+    assert_eq!(
+        status().await,
+        json!({ "installStatus": "airgap_upload_pending", "currentMessage": "" })
+    );
+    let upload = Chunked::new(&BundleSpec::sample("1.0.0").unwrap(), "first", 1 << 20);
+    upload.send_all(&site).await;
+    assert_eq!(upload.process(&site, Method::PUT, &json!({})).await.unwrap().status, 409);
+    let body = json!({ "registryHost": "", "isReadOnly": false });
+    assert_eq!(upload.process(&site, Method::POST, &body).await.unwrap().status, 202);
+    let start = Instant::now();
+    while status().await["installStatus"] != "installed" {
+        assert!(start.elapsed() < Duration::from_mins(1), "{}", status().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(site.versions().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_bundle_in_one_piece_by_airgap_update() {
+    let site = airgapped().await;
+    let bundle = Chunked::new(&BundleSpec::sample("1.1.0").unwrap(), "", 1).bytes;
+    let put = async |slug: &str, parts: &[(&str, &[u8])]| {
+        let path = format!("/api/v1/app/{slug}/airgap/update");
+        Answer::of(multipart(site.request(Method::PUT, &path), parts)).await
+    };
+    let slug = sample::APP_SLUG;
+    assert_eq!(put("other", &[("application.airgap", &bundle)]).await.status, 404);
+    assert_eq!(put(slug, &[("x", &bundle)]).await.status, 400);
+    let cut = put(slug, &[("application.airgap", &bundle[..bundle.len() / 2])]).await;
+    assert_eq!(cut.status, 400);
+    assert!(cut.error().contains("cut short"), "{}", cut.error());
+    let made = put(slug, &[("application.airgap", &bundle)]).await;
+    assert_eq!((made.status, made.body), (200, json!({})));
+    assert_eq!(put(slug, &[("application.airgap", &bundle)]).await.status, 200);
+    assert_eq!(site.history().await[1..], ["1 Airgap Update 1.1.0 pending"]);
+}
