@@ -48,6 +48,13 @@ pub const KOTS_PREFLIGHT_TIMEOUT_S: &str = "KOTS_PREFLIGHT_TIMEOUT_S";
 pub const KOTSADM_UPLOAD_QUOTA_BYTES: &str = "KOTSADM_UPLOAD_QUOTA_BYTES";
 /// How many chunks of a bundle a browser sends at once. Default 3.
 pub const AIRGAP_UPLOAD_PARALLELISM: &str = "AIRGAP_UPLOAD_PARALLELISM";
+/// PEM file of authorities that the image registry's certificate may be of. An addition of ours.
+pub const KOTSADM_REGISTRY_CA: &str = "KOTSADM_REGISTRY_CA";
+/// `1`: the image registry is spoken to without TLS. An addition of ours.
+pub const KOTSADM_REGISTRY_PLAIN_HTTP: &str = "KOTSADM_REGISTRY_PLAIN_HTTP";
+/// `1`: any certificate of the image registry will do. An addition of ours.
+pub const KOTSADM_REGISTRY_INSECURE_SKIP_TLS_VERIFY: &str =
+    "KOTSADM_REGISTRY_INSECURE_SKIP_TLS_VERIFY";
 /// What is logged, in the syntax of `tracing-subscriber`. Default `info`.
 pub const KOTSADM_LOG: &str = "KOTSADM_LOG";
 /// `<point>[:n]`: kills the process at a write point. Only with the feature `faults`.

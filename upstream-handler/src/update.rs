@@ -7,6 +7,7 @@
 
 mod bundle;
 mod fetch;
+pub(crate) mod images;
 pub(crate) mod upload;
 
 use kinds::airgap::RequiredRelease;

@@ -1,6 +1,7 @@
 //! Measures the limits that BENCHMARKS.md records. Nothing here is asserted: machines are noisy. Every figure is
 //! minimum / median / maximum of several runs, or one run of something big, beside a named baseline of the same run.
 
+mod airgap;
 mod bundle;
 mod measure;
 
@@ -25,6 +26,9 @@ pub(crate) struct Args {
     /// Runs of each short measurement.
     #[arg(long, default_value_t = 11)]
     runs: usize,
+    /// Only these measurements, all without it.
+    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "airgap", "bundle"])]
+    only: Vec<String>,
 }
 
 /// Runs every measurement and prints a table in Markdown.
@@ -33,9 +37,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("kots-bench-").tempdir()?;
     sh::heading("measurements (min / median / max)");
     let mut table = Table::default();
-    start_up(&programs, args.runs, folder.path(), &mut table)?;
-    online(&programs, args.runs.min(5), folder.path(), &mut table)?;
-    bundle::run(&programs, args.size_mib, folder.path(), &mut table)?;
+    let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|it| it == name);
+    if wanted("start") {
+        start_up(&programs, args.runs, folder.path(), &mut table)?;
+    }
+    if wanted("online") {
+        online(&programs, args.runs.min(5), folder.path(), &mut table)?;
+    }
+    if wanted("airgap") {
+        airgap::run(&programs, args.size_mib, folder.path(), &mut table)?;
+    }
+    if wanted("bundle") {
+        bundle::run(&programs, args.size_mib, folder.path(), &mut table)?;
+    }
     sh::say("\n| what | figure | limit |\n|---|---|---|");
     for row in &table.rows {
         sh::say(row);

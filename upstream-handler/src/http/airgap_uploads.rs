@@ -17,6 +17,7 @@ use crate::faults;
 use crate::store::apps::{AIRGAP_PENDING, INSTALLED};
 use crate::store::tasks::TaskEnd;
 use crate::store::uploads::UploadRow;
+use crate::update::images::RegistryNote;
 use crate::update::upload::{Kind, Process, is_sha256, start, task_of};
 
 /// How many chunks a client should send at once.
@@ -100,11 +101,15 @@ pub(crate) async fn reset(
     Ok(Reply::empty(StatusCode::OK))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Asked {
     app_id: String,
     is_read_only: bool,
+    registry_host: String,
+    namespace: String,
+    username: String,
+    password: String,
     /// Ours: SHA-256 of the bundle in hex.
     sha256: String,
 }
@@ -162,7 +167,13 @@ async fn process(
     let (row, total) = upload(shared, &path).await?;
     let row = row.ok_or_else(|| Failure::bad_request("nothing of this bundle was uploaded"))?;
     whole(shared, &row, total).await?;
-    let process = Process { kind, sha256, images_are_there: asked.is_read_only };
+    let registry = Some(asked.registry_host).filter(|it| !it.is_empty()).map(|host| RegistryNote {
+        host,
+        namespace: asked.namespace,
+        username: asked.username,
+        password: shared.cipher.encrypt(&asked.password),
+    });
+    let process = Process { kind, sha256, images_are_there: asked.is_read_only, registry };
     // Numbers, flags and text: they always serialise.
     let note = serde_json::to_string(&process).unwrap_or_default();
     // A repeated request finds it running.

@@ -13,6 +13,7 @@ use airgap::{BundleError, Digest, Index, Limits};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::images::{self, ImagesError, RegistryNote};
 use super::{Bundle, Options, UpdateError, from_bundle};
 use crate::archives::ArchiveError;
 use crate::context::Shared;
@@ -39,6 +40,8 @@ pub(crate) struct Process {
     pub sha256: Option<String>,
     /// The registry has the images already; none are pushed.
     pub images_are_there: bool,
+    /// Where they are pushed.
+    pub registry: Option<RegistryNote>,
 }
 
 /// Whether it is the first version.
@@ -60,12 +63,15 @@ pub(crate) enum ProcessError {
     /// It is not the file the client has.
     #[error("the uploaded bundle has the SHA-256 {found}, the client said {told}")]
     Digest { told: String, found: String },
-    /// There is nothing that could push them.
+    /// There is nowhere to push them.
     #[error(
-        "the bundle holds {n} images, and this server pushes none: push them with `kots` and say \
-         that the registry is read-only"
+        "the bundle holds images, and no registry was named: name one with `registryHost`, or say \
+         with `isReadOnly` that a registry has them already"
     )]
-    Images { n: usize },
+    NoRegistry,
+    /// They are not in the registry.
+    #[error(transparent)]
+    Images(#[from] ImagesError),
     /// A temporary file could not be made.
     #[error("failed to take the release out of the bundle")]
     Temp(#[source] io::Error),
@@ -163,9 +169,16 @@ async fn carry_out(
     if let Some(told) = process.sha256.clone().filter(|it| *it != index.sha256.hex()) {
         return Err(ProcessError::Digest { told, found: index.sha256.hex() });
     }
-    let n = index.images.iter().filter(|it| it.manifest.is_some()).count();
-    if n > 0 && !process.images_are_there {
-        return Err(ProcessError::Images { n });
+    let index = Arc::new(index);
+    if registry::holds_images(&index) && !process.images_are_there {
+        let note = process.registry.as_ref().ok_or(ProcessError::NoRegistry)?;
+        touching.say("Pushing images...");
+        let message = Arc::clone(&touching.message);
+        tokio::select! {
+            pushed = images::push(shared, &path, Arc::clone(&index), note, message) => pushed?,
+            // What the registry has confirmed stays there.
+            () = shared.stop.cancelled() => return Err(ProcessError::Stopped),
+        }
     }
     touching.say("Processing package...");
     bring_in(shared, app, &path, &index, process.kind).await
@@ -183,9 +196,13 @@ pub(crate) async fn bring_in(
     let (once, reply) = (Once::unrecorded(), |_, _: &_| Reply::empty(axum::http::StatusCode::OK));
     match kind {
         Kind::Update if app.install_state == INSTALLED => {
-            let preflights = Preflights::Run;
-            let options =
-                Options { source: AIRGAP_UPDATE, preflights, values: None, deploy: false };
+            let options = Options {
+                source: AIRGAP_UPDATE,
+                preflights: Preflights::Run,
+                next_values: None,
+                values: None,
+                deploy: false,
+            };
             from_bundle(shared, app, bundle, options, &once, reply).await?;
         }
         // What was made before the server was stopped is not made again.

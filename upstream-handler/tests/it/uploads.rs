@@ -303,6 +303,91 @@ async fn the_first_version_by_chunks() {
     assert_eq!(site.versions().await.len(), 1);
 }
 
+/// A bundle whose release has one image, in registry storage.
+fn with_image() -> BundleSpec {
+    let mut spec = BundleSpec::sample("1.1.0").unwrap().edit(|it| {
+        it.format = "docker".to_owned();
+        it.saved_images = vec!["quay.io/org/api:1.0".to_owned()];
+    });
+    let mut blob = |bytes: &[u8]| {
+        let digest = Digest::of(bytes);
+        let hex = digest.hex();
+        let path = format!("images/docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]);
+        spec.extra.push(airgap::ReleaseFile { path, bytes: bytes.to_vec() });
+        format!(r#""digest":"{digest}","size":{}"#, bytes.len())
+    };
+    let (config, layer) = (blob(b"{}"), blob(&[7; 100_000]));
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{config}}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{layer}}}]}}"#
+    );
+    blob(manifest.as_bytes());
+    let path = "images/docker/registry/v2/repositories/api/_manifests/tags/1.0/current/link";
+    let bytes = Digest::of(manifest.as_bytes()).to_string().into_bytes();
+    spec.extra.push(airgap::ReleaseFile { path: path.to_owned(), bytes });
+    spec
+}
+
+#[tokio::test]
+async fn images_are_pushed_or_nothing_is_made() {
+    let mut site = airgapped().await;
+    let upload = Chunked::new(&with_image(), "images", 1 << 20);
+    upload.send_all(&site).await;
+    let ends = async |site: &Site, body: Value| {
+        let answer = upload.process(site, Method::PUT, &body).await.unwrap();
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        let task = ended(site).await;
+        task["lastError"].as_str().unwrap_or_default().to_owned()
+    };
+    let text = ends(&site, json!({})).await;
+    assert!(text.starts_with("the bundle holds images, and no registry was named"), "{text}");
+    let text = ends(&site, json!({ "registryHost": "http://127.0.0.1:1" })).await;
+    assert!(text.contains("plain HTTP was not allowed"), "{text}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let Some((mut registry, port)) = docker_registry(folder.path()) else {
+        eprintln!("skipped: `docker-registry` is not installed");
+        return;
+    };
+    site.kill();
+    site.env("KOTSADM_REGISTRY_PLAIN_HTTP", "1");
+    site.start();
+    let body = json!({ "registryHost": format!("127.0.0.1:{port}"), "namespace": "shop" });
+    assert_eq!(ends(&site, body).await, "");
+    assert_eq!(site.history().await[1], "1 Airgap Update 1.1.0 pending");
+    let tag = "data/docker/registry/v2/repositories/shop/api/_manifests/tags/1.0/current/link";
+    assert!(folder.path().join(tag).is_file());
+    registry.kill().unwrap();
+    registry.wait().unwrap();
+}
+
+/// The real `docker-registry` and its port; none where it is not installed.
+fn docker_registry(folder: &std::path::Path) -> Option<(std::process::Child, u16)> {
+    use std::io::BufRead as _;
+    let config = folder.join("config.yml");
+    let data = folder.join("data");
+    let text = format!(
+        "version: 0.1\nlog:\n  formatter: json\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",
+        data.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut child = std::process::Command::new("docker-registry")
+        .arg("serve")
+        .arg(&config)
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .ok()?;
+    let lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let port = lines.find_map(|line| {
+        let (_, address) = line.split_once("listening on 127.0.0.1:")?;
+        address.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
+    })?;
+    // It ends when nobody reads what it says.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((child, port))
+}
+
 #[tokio::test]
 async fn a_bundle_in_one_piece_by_airgap_update() {
     let site = airgapped().await;

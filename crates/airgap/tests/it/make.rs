@@ -4,6 +4,7 @@ use std::{
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use airgap::{
@@ -228,6 +229,28 @@ fn a_patch_of_saved_images_is_registry_storage() {
     for (before, after) in whole_index.images.iter().zip(&index.images) {
         assert_eq!((&before.reference, before.manifest), (&after.reference, after.manifest));
     }
+}
+
+#[test]
+fn an_archive_that_skopeo_writes_is_read() {
+    let site = site(3);
+    let image = format!("oci:{}:quay.io/org/one:1.0", site.path("images").display());
+    let archive = site.path("one.tar");
+    let to = format!("docker-archive:{}:quay.io/org/one:1.0", archive.display());
+    let ran = Command::new("skopeo").args(["--insecure-policy", "copy", &image, &to]).output();
+    let Ok(ran) = ran else {
+        eprintln!("skipped: `skopeo` is not installed");
+        return;
+    };
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let saved = fs::read(&archive).expect("it was just written");
+    let entries = vec![("images/docker-archive/quay.io/org/one/1.0".to_owned(), saved)];
+    let yaml = airgap_yaml("docker-archive", &["quay.io/org/one:1.0"]);
+    let index = build(&on_disk(&bundle_of(&yaml, &entries)).path);
+    whole(&index);
+    let [one, _] = two_images(3);
+    let found = index.parts(&index.images[0]).blobs.iter().map(|it| it.digest).collect::<Vec<_>>();
+    assert_eq!(found[1..], one.layers.iter().map(|it| Digest::of(it)).collect::<Vec<_>>());
 }
 
 #[test]
