@@ -306,7 +306,7 @@ async fn the_first_version_by_chunks() {
 /// A bundle whose release has one image, in registry storage.
 fn with_image() -> BundleSpec {
     let mut spec = BundleSpec::sample("1.1.0").unwrap().edit(|it| {
-        it.format = "docker".to_owned();
+        "docker".clone_into(&mut it.format);
         it.saved_images = vec!["quay.io/org/api:1.0".to_owned()];
     });
     let mut blob = |bytes: &[u8]| {
@@ -316,7 +316,7 @@ fn with_image() -> BundleSpec {
         spec.extra.push(airgap::ReleaseFile { path, bytes: bytes.to_vec() });
         format!(r#""digest":"{digest}","size":{}"#, bytes.len())
     };
-    let (config, layer) = (blob(b"{}"), blob(&[7; 100_000]));
+    let (config, layer) = (blob(b"{}"), blob(&vec![7; 100_000]));
     let manifest = format!(
         r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{config}}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{layer}}}]}}"#
     );

@@ -96,7 +96,9 @@ fn two_threads(bundle: &Path) -> Result<()> {
     let (full, chunks) = sync_channel::<Vec<u8>>(8);
     let digest = std::thread::spawn(move || {
         let mut hash = Sha256::new();
-        chunks.iter().for_each(|it| hash.update(&it));
+        for chunk in chunks {
+            hash.update(&chunk);
+        }
         hash.finalize()
     });
     loop {

@@ -19,6 +19,9 @@ use crate::{
     support::{chain, on_disk},
 };
 
+/// An image's name, its manifest or list, and all blobs.
+type NamedImage = (&'static str, Vec<u8>, Vec<Vec<u8>>);
+
 /// A folder with an OCI layout, a release and metadata.
 struct Site {
     folder: TempDir,
@@ -47,8 +50,8 @@ impl Site {
         fs::write(path, bytes).expect("the folder is ours");
     }
 
-    /// Images by name; each with its manifest or list and all blobs.
-    fn images(&self, images: &[(&str, Vec<u8>, Vec<Vec<u8>>)]) {
+    /// Puts images there.
+    fn images(&self, images: &[NamedImage]) {
         let mut all = Vec::new();
         for (name, root, blobs) in images {
             for blob in blobs.iter().chain([root]) {
