@@ -10,6 +10,7 @@ mod airgap_uploads;
 mod apps;
 mod automated;
 mod body;
+mod can_install;
 mod config;
 mod config_update;
 mod config_values;
@@ -71,6 +72,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v1/app/{slug}/airgap/config", get(airgap_uploads::config))
         .route("/api/v1/app/{slug}/airgap/update", put(airgap_update::put))
         .route("/api/v1/app/{slug}/automated/status", get(automated::get))
+        .route("/api/v1/app/{slug}/can-install", post(can_install::post))
         .route("/api/v1/app/{slug}/config", put(config_update::put))
         .route("/api/v1/app/{slug}/config/values", post(config_values::post))
         .route("/api/v1/app/{slug}/config/{sequence}", get(config::get))

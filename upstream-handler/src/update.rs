@@ -18,7 +18,7 @@ use kinds::release::{
 };
 use thiserror::Error;
 
-pub(crate) use bundle::{Bundle, admit, from_bundle};
+pub(crate) use bundle::{Bundle, admit, comes_next, from_bundle};
 pub(crate) use fetch::{Options, Outcome, Wanted, from_vendor, newest_release};
 
 use crate::context::{Context, LeaseError, Shared};

@@ -305,6 +305,29 @@ pub struct AutomatedStatusReply {
     pub updated_at: Option<String>,
 }
 
+/// `POST /api/v1/app/{slug}/can-install`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CanInstallRequest {
+    /// The release's Application document; empty when there is none.
+    pub app_spec: String,
+    /// The bundle's `airgap.yaml`; empty online.
+    pub airgap_spec: String,
+    /// Whether it is a first installation.
+    pub is_install: bool,
+}
+
+/// Answer of `can-install`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CanInstallReply {
+    /// Whether nothing is in the way.
+    pub can_install: bool,
+    /// What is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// `GET …/cluster/{id}/sequence/{n}/downstreamoutput`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -2,6 +2,7 @@
 //!
 //! Each compares what the server has with *this* target, by channel and cursor, never with what is newest.
 
+pub(crate) mod bring;
 mod check;
 mod config;
 pub(crate) mod connect;

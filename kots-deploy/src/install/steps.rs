@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use airgap::Bundle;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use steps::{Check, Done, Facts, Failure, Scope, Step, StepKind, async_trait};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use wire::app::{App, DownstreamVersion};
 
 use super::plan::InstallPlan;
 use crate::client::call::CallError;
-use crate::client::upload::{Content, Part, Upload};
+use crate::client::upload::Upload;
 use crate::deploy::preflights;
-use crate::deploy::state::{Context, all_lost, failure, quiet_time};
+use crate::deploy::state::{Context, failure, quiet_time};
+use crate::deploy::steps::bring::{Bring, bring, field, metadata, release};
 use crate::deploy::steps::{connect::Connect, idempotency_key, images::Images, watch::Watch};
 use crate::deploy::target::{name, versions};
 
@@ -130,21 +130,7 @@ impl Step<Context> for Install {
             answer.map_err(|it| failure("failed to run the preflight checks", &it))?;
             return Ok(Done::Well);
         }
-        loop {
-            match self.send(context, scope).await {
-                Ok(()) => break,
-                Err(CallError::Ambiguous { .. }) => {
-                    sleep(quiet_time()).await;
-                    if installed(context, scope).await?.is_some() {
-                        break;
-                    }
-                }
-                Err(error) => return Err(failure(WHAT, &error)),
-            }
-            if Instant::now() >= context.deadline {
-                return Err(all_lost(WHAT));
-            }
-        }
+        bring(self, context, scope).await?;
         scope.reporter().note("Release installed");
         Ok(Done::Well)
     }
@@ -175,7 +161,10 @@ fn is_held_first(version: &DownstreamVersion) -> bool {
     !preflights::hold_first(version).is_empty()
 }
 
-impl Install {
+#[async_trait]
+impl Bring for Install {
+    const WHAT: &'static str = WHAT;
+
     async fn send(&self, context: &Context, scope: &Scope<'_>) -> Result<(), CallError> {
         let (plan, client, reporter) = (&self.plan, context.client(), scope.reporter());
         let values = plan.values.as_ref();
@@ -196,32 +185,25 @@ impl Install {
         body["isAirgap"] = true.into();
         client.new_license(&body, &format!("{}-license", self.key), reporter).await?;
         reporter.note("Sending the release...");
-        let (path, check) = (input.path.clone(), input.check.clone());
         let mut parts = vec![field("appSlug", plan.common.slug.clone().into_bytes())];
-        parts.push(Part {
-            name: airgap::AIRGAP_YAML,
-            filename: Some(airgap::AIRGAP_YAML),
-            content: Content::Bytes(input.check.airgap_yaml.clone().into_bytes()),
-        });
+        parts.push(metadata(input));
         if let Some(values) = values {
             parts.push(field("configValues", values.bytes.clone()));
         }
         if plan.common.skip_preflights {
             parts.push(field("skipPreflights", b"true".to_vec()));
         }
-        parts.push(Part {
-            name: "appArchive",
-            filename: Some(airgap::APP_ARCHIVE),
-            content: Content::Stream(
-                input.check.app_size,
-                Arc::new(move || Ok(Box::new(Bundle::open_app(&path, &check)?))),
-            ),
-        });
+        parts.push(release("appArchive", input));
         let upload = Upload::new(&self.key, parts, reporter.clone());
         client.install_release(&upload, &self.key, reporter).await
     }
-}
 
-fn field(name: &'static str, bytes: Vec<u8>) -> Part {
-    Part { name, filename: None, content: Content::Bytes(bytes) }
+    async fn is_there(&self, context: &Context, scope: &Scope<'_>) -> Result<bool, Failure> {
+        sleep(quiet_time()).await;
+        Ok(installed(context, scope).await?.is_some())
+    }
+
+    fn refused(&self, error: &CallError) -> Failure {
+        failure(WHAT, error)
+    }
 }

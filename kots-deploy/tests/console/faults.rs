@@ -1,5 +1,7 @@
 //! Connections cut at every request, gateways in between, restarts: after running again the end is the same.
 
+use std::time::Duration;
+
 use crate::harness::{AIRGAPPED, Console, ONLINE, wait_until};
 use crate::proxy::{Fault, Proxy};
 
@@ -51,6 +53,33 @@ fn cut_before_the_answer_of_an_upload() {
 fn a_gateway_answers_in_its_place() {
     each_request(Console::with_first_version, &ONLINE, At::Changes, Fault::GatewayBefore);
     each_request(Console::with_first_version, &ONLINE, At::Changes, Fault::GatewayAfter);
+}
+
+/// A gateway without its server for half a minute, in real time, from each kind of request on, before our kotsadm and
+/// before one that looks like the original: the client waits, and the end is the same.
+#[test]
+fn a_burst_of_half_a_minute() {
+    const BURST: Duration = Duration::from_secs(30);
+    let outcome = |strip: bool, begins: &'static str| {
+        let clean = Console::with_first_version();
+        let proxy = Proxy::before(&clean, strip);
+        clean.kots_at(&proxy.url(), &ONLINE).assert(0);
+        let console = Console::with_first_version();
+        let proxy = Proxy::before(&console, strip);
+        proxy.burst(begins, BURST);
+        let ran = console.kots_at(&proxy.url(), &ONLINE);
+        assert_eq!(ran.status, Some(0), "{begins}, stripped {strip}: {}", ran.whole());
+        assert!(ran.stderr.contains("502"), "{begins}, stripped {strip}: {}", ran.whole());
+        assert_eq!(console.versions(), clean.versions(), "{begins}, stripped {strip}");
+    };
+    std::thread::scope(|scope| {
+        for strip in [false, true] {
+            for begins in ["GET /healthz", "PUT ", "/upstream/update", "/config/values", "/status"]
+            {
+                scope.spawn(move || outcome(strip, begins));
+            }
+        }
+    });
 }
 
 #[test]

@@ -20,7 +20,7 @@ use upstream_handler::target::ClusterOptions;
 use wire::app::{App, DownstreamVersion};
 
 /// How long one run of `kots` may take before the test gives it up.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A kotsadm with a vendor behind it.
 pub(crate) struct Console {

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
@@ -26,6 +27,28 @@ pub(crate) enum Fault {
     GatewayAfter,
     /// A gateway's page comes back, the server has nothing of it.
     GatewayBefore,
+}
+
+/// A gateway that has lost its server for a while.
+#[derive(Debug, Clone, Copy)]
+struct Burst {
+    /// Part of the request with which it begins: the server carries that one out, and nothing gets to it from then on.
+    begins: &'static str,
+    lasts: Duration,
+    until: Option<Instant>,
+}
+
+impl Burst {
+    fn fault(&mut self, line: &str) -> Option<Fault> {
+        match self.until {
+            Some(until) => (Instant::now() < until).then_some(Fault::GatewayBefore),
+            None if line.contains(self.begins) => {
+                self.until = Some(Instant::now() + self.lasts);
+                Some(Fault::GatewayAfter)
+            }
+            None => None,
+        }
+    }
 }
 
 /// One request that came.
@@ -52,6 +75,7 @@ struct Shared {
     strip: bool,
     seen: Mutex<Vec<Seen>>,
     faults: Mutex<Vec<(usize, Fault)>>,
+    burst: Mutex<Option<Burst>>,
 }
 
 impl Proxy {
@@ -66,6 +90,7 @@ impl Proxy {
             strip,
             seen: Mutex::default(),
             faults: Mutex::default(),
+            burst: Mutex::default(),
         });
         let accepting = Arc::clone(&shared);
         console.spawn(async move {
@@ -90,6 +115,11 @@ impl Proxy {
     /// Does `fault` to the request with this number, counted from 0 over all of them.
     pub(crate) fn fault(&self, at: usize, fault: Fault) {
         self.shared.faults.lock().unwrap().push((at, fault));
+    }
+
+    /// Answers 502 for `lasts` to everything, beginning with the first request whose line holds `begins`.
+    pub(crate) fn burst(&self, begins: &'static str, lasts: Duration) {
+        *self.shared.burst.lock().unwrap() = Some(Burst { begins, lasts, until: None });
     }
 
     /// Every request that came.
@@ -121,13 +151,14 @@ async fn answer(
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")));
     let at = {
         let mut seen = shared.seen.lock().unwrap();
-        seen.push(Seen { line, headers: headers.collect(), body: body.clone() });
+        seen.push(Seen { line: line.clone(), headers: headers.collect(), body: body.clone() });
         seen.len() - 1
     };
-    let fault = {
+    let burst = shared.burst.lock().unwrap().as_mut().and_then(|it| it.fault(&line));
+    let fault = burst.or_else(|| {
         let faults = shared.faults.lock().unwrap();
         faults.iter().find(|(n, _)| *n == at).map(|(_, fault)| *fault)
-    };
+    });
     match fault {
         Some(Fault::CutBefore) => return Err(Cut),
         Some(Fault::GatewayBefore) => {

@@ -25,11 +25,16 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
     }
 }
 
-/// Decodes a JSON body; the original's text on failure is `text`.
+/// Decodes a JSON object; the original's text on failure is `text`.
 pub(crate) fn json<T: DeserializeOwned>(
     bytes: &[u8],
     status: StatusCode,
     text: &str,
 ) -> Result<T, Failure> {
-    serde_json::from_slice(bytes).map_err(|error| Failure::at(status, text, &error))
+    // A list would do as an object, its entries as the fields in their order.
+    let parsed = match bytes.trim_ascii_start().first() {
+        Some(b'[') => Err(serde::de::Error::custom("expected a JSON object")),
+        _ => serde_json::from_slice(bytes),
+    };
+    parsed.map_err(|error: serde_json::Error| Failure::at(status, text, &error))
 }

@@ -1,10 +1,10 @@
-//! What surrounds every route: security headers, `OPTIONS`, unknown paths, panics.
+//! What surrounds every route: security headers, `OPTIONS`, unknown paths, the framework's own errors, panics.
 
 use std::any::Any;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -27,12 +27,34 @@ pub(crate) async fn surround(request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::OK.into_response()
     } else {
-        next.run(request).await
+        in_shape(next.run(request).await).await
     };
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, value);
     }
     response
+}
+
+/// The most that is read of what the web framework says.
+const WORDS_LIMIT_BYTES: usize = 64 << 10;
+
+/// Gives what the web framework itself refuses (a path or query that cannot be decoded) the shape of every other
+/// error: it speaks plain text.
+async fn in_shape(response: Response) -> Response {
+    let is_text = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|it| it.as_bytes().starts_with(b"text/plain"));
+    if !is_text || !response.status().is_client_error() {
+        return response;
+    }
+    let (head, body) = response.into_parts();
+    match axum::body::to_bytes(body, WORDS_LIMIT_BYTES).await {
+        Ok(words) => {
+            Failure::new(head.status, String::from_utf8_lossy(&words).trim()).into_response()
+        }
+        Err(error) => Failure::new(head.status, error.to_string()).into_response(),
+    }
 }
 
 /// 404 for a path no route knows.

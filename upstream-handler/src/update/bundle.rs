@@ -36,6 +36,17 @@ pub(crate) async fn admit(
     check(&Base::read(shared, app_id).await?, airgap)
 }
 
+/// Refuses a bundle while required releases before it are missing.
+pub(crate) async fn comes_next(
+    shared: &Context,
+    app_id: &str,
+    airgap: &Airgap,
+) -> Result<(), UpdateError> {
+    let base = Base::read(shared, app_id).await?;
+    base.check_required(&airgap.required_releases, &airgap.channel_id)?;
+    Ok(())
+}
+
 fn check(base: &Base, airgap: &Airgap) -> Result<(), UpdateError> {
     check_airgap(airgap, &base.license.license, Timestamp::now())?;
     base.check_required(&airgap.required_releases, &airgap.channel_id)?;

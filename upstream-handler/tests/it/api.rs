@@ -1,6 +1,9 @@
 //! The frame: health, who may ask, and paths that do not exist.
 
+use kinds::airgap::RequiredRelease;
 use reqwest::Method;
+use sample::bundle::BundleSpec;
+use sample::license::Builder;
 use serde_json::json;
 
 use super::harness::{Answer, Site};
@@ -135,4 +138,63 @@ async fn the_state_folder_has_one_server() {
     assert!(!second.status.success());
     let error = String::from_utf8(second.stderr).unwrap();
     assert!(error.contains("is in use by another kotsadm"), "{error}");
+}
+
+/// The web framework would answer these in plain text.
+#[tokio::test]
+async fn what_cannot_be_decoded_is_refused_in_json() {
+    let site = Site::new();
+    let auth = site.auth();
+    let ask = async |method: Method, path: &str| {
+        let request = site.http.request(method, site.url(path)).header("Authorization", &auth);
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.headers["content-type"], "application/json", "{path}");
+        assert_eq!(answer.body["success"], false, "{path}");
+        answer.error()
+    };
+    let slug = ask(Method::GET, "/api/v1/app/%FF").await;
+    assert!(slug.starts_with("400 ") && slug.contains("UTF-8"), "{slug}");
+    let twice = "/api/v1/app/x/upstream/update?channelId=a&channelId=b";
+    let twice = ask(Method::POST, twice).await;
+    assert!(twice.starts_with("400 ") && twice.contains("channelId"), "{twice}");
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_of_a_release() {
+    let site = Site::new();
+    site.install_airgap(&Builder::new().airgap(true).yaml()).await;
+    let ask = async |slug: &str, body: serde_json::Value| {
+        site.post(&format!("/api/v1/app/{slug}/can-install"), &body).await
+    };
+    let app = |version: &str| {
+        format!(
+            "apiVersion: kots.io/v1beta1\nkind: Application\nspec: {{title: Shop, minKotsVersion: {version}}}\n"
+        )
+    };
+    let fine = json!({ "canInstall": true });
+    assert_eq!(ask("any", json!({})).await.ok(), fine);
+    assert_eq!(ask("any", json!({ "appSpec": app("1.0.0"), "isInstall": true })).await.ok(), fine);
+    let old = ask("any", json!({ "appSpec": app("99.0.0") })).await.ok();
+    assert_eq!(old["canInstall"], false);
+    assert!(old["error"].as_str().unwrap().contains("Upgrade KOTS to version 99.0.0"), "{old}");
+
+    let mut airgap = BundleSpec::sample("1.1.0").unwrap().airgap;
+    assert_eq!(ask("sample-app", json!({ "airgapSpec": airgap.to_yaml() })).await.ok(), fine);
+    airgap.update_cursor = "3".into();
+    airgap.required_releases = vec![RequiredRelease {
+        version_label: "1.0.5".into(),
+        update_cursor: "2".into(),
+        ..RequiredRelease::default()
+    }];
+    let body = json!({ "airgapSpec": airgap.to_yaml() });
+    let first = ask("sample-app", body.clone()).await.ok();
+    assert_eq!(
+        first["error"],
+        "This version cannot be deployed because version 1.0.5 is required and must be deployed first."
+    );
+    assert_eq!(ask("nobody", body).await.error(), "500 failed to get kots app");
+    let noise = ask("any", json!({ "appSpec": "kind: Nothing" })).await.error();
+    assert!(noise.starts_with("500 failed to load kots app from contents: "), "{noise}");
+    let noise = site.post("/api/v1/app/any/can-install", &json!([])).await.error();
+    assert!(noise.starts_with("400 failed to parse request body: "), "{noise}");
 }

@@ -1,24 +1,22 @@
 //! Has the server fetch the release, or sends it the bundle's.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use airgap::Bundle;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use steps::{Check, Done, Failure, Progress, Reporter, Scope, Step, async_trait};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use wire::update::UpstreamUpdateRequest;
 
+use super::bring::{Bring, bring, field, metadata, release};
 use super::check::permitted;
 use super::{facts, idempotency_key};
 use crate::client::Client;
 use crate::client::api::UpdateBody;
 use crate::client::call::CallError;
-use crate::client::upload::{Content, Part, Upload};
-use crate::deploy::plan::{AirgapInput, DeployPlan};
+use crate::client::upload::Upload;
 use crate::deploy::quiet;
-use crate::deploy::state::{Context, all_lost, not_shown, worded};
+use crate::deploy::state::{Context, not_shown, worded};
 use crate::deploy::target::{base, highest, name, versions};
 
 const WHAT: &str = "failed to process upstream update";
@@ -66,32 +64,7 @@ impl Step<Context> for Update {
 
     async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
         scope.reporter().note("Processing upstream update...");
-        let plan = Arc::clone(&context.plan);
-        let client = context.client();
-        let values = &plan.values.bytes;
-        // A version that the values do not fit is of no use, and the original cannot be told.
-        let values = client.compares_values().then_some(values.as_slice());
-        let upload = plan.airgap.as_ref().map(|it| upload(&self.key, it, values, scope.reporter()));
-        let request = UpstreamUpdateRequest {
-            config_values: values.map(|it| STANDARD.encode(it)).unwrap_or_default(),
-        };
-        let body = upload.as_ref().map_or(UpdateBody::Online(&request), UpdateBody::Bundle);
-        loop {
-            match send(&client, &plan, body, &self.key, scope.reporter()).await {
-                Ok(()) => break,
-                Err(CallError::Ambiguous { .. }) => {
-                    let app =
-                        quiet::wait(context, scope, |it| base(&plan.target, it).is_some()).await?;
-                    if base(&plan.target, &app).is_some() {
-                        break;
-                    }
-                }
-                Err(error) => return Err(worded(WHAT, reason(&error), &error)),
-            }
-            if Instant::now() >= context.deadline {
-                return Err(all_lost(WHAT));
-            }
-        }
+        bring(self, context, scope).await?;
         scope.reporter().note("Upstream update processed successfully");
         Ok(Done::Well)
     }
@@ -122,23 +95,44 @@ impl Step<Context> for Update {
     }
 }
 
-/// Sends the request, and tells meanwhile what the server says it is doing.
-async fn send(
-    client: &Client,
-    plan: &DeployPlan,
-    body: UpdateBody<'_>,
-    key: &str,
-    reporter: &Reporter,
-) -> Result<(), CallError> {
-    let pairs: Vec<(&str, &str)> =
-        plan.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let request = client.update(&plan.slug, &pairs, body, key, reporter);
-    if matches!(body, UpdateBody::Bundle(_)) {
-        return request.await;
+#[async_trait]
+impl Bring for Update {
+    const WHAT: &'static str = WHAT;
+
+    async fn send(&self, context: &Context, scope: &Scope<'_>) -> Result<(), CallError> {
+        let (plan, client, reporter) = (&context.plan, context.client(), scope.reporter());
+        let pairs: Vec<(&str, &str)> =
+            plan.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let values = &plan.values.bytes;
+        // A version that the values do not fit is of no use, and the original cannot be told.
+        let values = client.compares_values().then_some(values.as_slice());
+        if let Some(input) = &plan.airgap {
+            let mut parts = vec![metadata(input)];
+            parts.extend(values.map(|it| field("configValues", it.to_vec())));
+            parts.push(release(airgap::APP_ARCHIVE, input));
+            let upload = Upload::new(&self.key, parts, reporter.clone());
+            let body = UpdateBody::Bundle(&upload);
+            return client.update(&plan.slug, &pairs, body, &self.key, reporter).await;
+        }
+        let request = UpstreamUpdateRequest {
+            config_values: values.map(|it| STANDARD.encode(it)).unwrap_or_default(),
+        };
+        let body = UpdateBody::Online(&request);
+        // Tells meanwhile what the server says it is doing.
+        tokio::select! {
+            answer = client.update(&plan.slug, &pairs, body, &self.key, reporter) => answer,
+            () = tell_task(&client, &plan.slug, reporter) => unreachable_end(),
+        }
     }
-    tokio::select! {
-        answer = request => answer,
-        () = tell_task(client, &plan.slug, reporter) => unreachable_end(),
+
+    async fn is_there(&self, context: &Context, scope: &Scope<'_>) -> Result<bool, Failure> {
+        let target = &context.plan.target;
+        let app = quiet::wait(context, scope, |it| base(target, it).is_some()).await?;
+        Ok(base(target, &app).is_some())
+    }
+
+    fn refused(&self, error: &CallError) -> Failure {
+        worded(WHAT, reason(error), error)
     }
 }
 
@@ -156,29 +150,6 @@ async fn tell_task(client: &Client, slug: &str, reporter: &Reporter) {
             reporter.progress(&Progress::Text(task.current_message));
         }
     }
-}
-
-fn upload(key: &str, input: &AirgapInput, values: Option<&[u8]>, reporter: &Reporter) -> Upload {
-    let (path, check) = (input.path.clone(), input.check.clone());
-    let mut parts = vec![Part {
-        name: airgap::AIRGAP_YAML,
-        filename: Some(airgap::AIRGAP_YAML),
-        content: Content::Bytes(input.check.airgap_yaml.clone().into_bytes()),
-    }];
-    parts.extend(values.map(|it| Part {
-        name: "configValues",
-        filename: None,
-        content: Content::Bytes(it.to_vec()),
-    }));
-    parts.push(Part {
-        name: airgap::APP_ARCHIVE,
-        filename: Some(airgap::APP_ARCHIVE),
-        content: Content::Stream(
-            input.check.app_size,
-            Arc::new(move || Ok(Box::new(Bundle::open_app(&path, &check)?))),
-        ),
-    });
-    Upload::new(key, parts, reporter.clone())
 }
 
 fn reason(error: &CallError) -> String {
