@@ -136,20 +136,16 @@ fn failed(mut report: Report, errors: Vec<String>) -> Ended {
 }
 
 /// A version that is ready for the target.
-struct Prepared {
-    deployment: Deployment,
-    work: TempDir,
+pub(crate) struct Prepared {
+    /// What the target is told.
+    pub deployment: Deployment,
+    /// The folder of the trees; they go with it.
+    pub work: TempDir,
 }
 
 /// Unpacks the trees and notes that the version's may be in place from now on. The error is the causes,
 /// outermost first.
 async fn prepare(shared: &Shared, row: &VersionRow) -> Result<Prepared, Vec<String>> {
-    let app = shared
-        .store
-        .app_by_id(&row.app_id)
-        .await
-        .map_err(|error| chain(&error))?
-        .ok_or_else(|| vec!["the application was removed".to_owned()])?;
     let before = shared.store.applied(&row.app_id).await.map_err(|error| chain(&error))?;
     let note = async {
         let mut tx = shared.store.begin().await?;
@@ -157,6 +153,21 @@ async fn prepare(shared: &Shared, row: &VersionRow) -> Result<Prepared, Vec<Stri
         Store::commit(tx).await
     };
     note.await.map_err(|error| chain(&error))?;
+    unpack(shared, row, before).await
+}
+
+/// Unpacks the tree of a version and those that may be in place before it.
+pub(crate) async fn unpack(
+    shared: &Shared,
+    row: &VersionRow,
+    before: Vec<String>,
+) -> Result<Prepared, Vec<String>> {
+    let app = shared
+        .store
+        .app_by_id(&row.app_id)
+        .await
+        .map_err(|error| chain(&error))?
+        .ok_or_else(|| vec!["the application was removed".to_owned()])?;
     let (shared, row) = (Arc::clone(shared), row.clone());
     let unpacked = tokio::task::spawn_blocking(move || {
         let work = shared.archives.work_folder().map_err(|error| chain(&error))?;
@@ -185,9 +196,8 @@ async fn prepare(shared: &Shared, row: &VersionRow) -> Result<Prepared, Vec<Stri
         };
         Ok(Prepared { deployment, work })
     });
-    unpacked
-        .await
-        .unwrap_or_else(|_| Err(vec!["deploying ended in a bug of this server".to_owned()]))
+    let bug = || Err(vec!["deploying ended in a bug of this server".to_owned()]);
+    unpacked.await.unwrap_or_else(|_| bug())
 }
 
 async fn store_end(shared: &Context, row: &VersionRow, ended: &Ended) -> Result<(), StoreError> {

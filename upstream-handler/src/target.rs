@@ -138,6 +138,20 @@ pub trait Target: Debug + Send + Sync {
     /// [`TargetError`] when what is there cannot be read.
     async fn look(&self, look: Look) -> Result<Option<Vec<ResourceState>>, TargetError>;
 
+    /// Whether it follows what it deployed, and notices changes.
+    fn follows(&self) -> bool {
+        false
+    }
+
+    /// Begins to follow a version that was deployed before the server started.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`] when the version's tree cannot be read.
+    async fn resume(&self, _: Deployment) -> Result<(), TargetError> {
+        Ok(())
+    }
+
     /// Returns when [`Target::look`] may say something else than before; never for a target that does
     /// not notice.
     async fn changed(&self) {

@@ -143,6 +143,26 @@ impl FakeKube {
         self.state.objects().find(plural, namespace, name)
     }
 
+    /// Writes an object as it is, as a controller does.
+    ///
+    /// # Panics
+    ///
+    /// There is no such kind.
+    pub fn put(&self, plural: &str, namespace: &str, name: &str, object: Value) {
+        let mut objects = self.state.objects();
+        let kinds = objects.kinds();
+        let kind = kinds.iter().find(|it| it.plural == plural).expect("a kind that is served");
+        let key = (kind.group.clone(), plural.to_owned(), namespace.to_owned(), name.to_owned());
+        let mut object = object;
+        if !namespace.is_empty() {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        objects.put(key, object);
+        let version = objects.version;
+        drop(objects);
+        self.state.changed(format!("put {plural} {namespace}/{name}"), version);
+    }
+
     /// What a container of a pod wrote, for the log.
     pub fn put_log(&self, namespace: &str, pod: &str, text: &str) {
         let key = (namespace.to_owned(), pod.to_owned());

@@ -5,6 +5,7 @@ mod cluster_faults;
 mod cluster_messages;
 mod cluster_pod;
 mod cluster_roads;
+mod cluster_target;
 mod cluster_throughput;
 mod fake_kube;
 mod kotsadm;

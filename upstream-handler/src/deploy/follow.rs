@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::context::Shared;
+use crate::deploy::{Prepared, unpack};
 use crate::http::reply::chain;
 use crate::store::apps::AppRow;
 use crate::store::outputs::{Observed, put_observed};
+use crate::store::versions::DEPLOYING;
 use crate::store::{Store, StoreError, now_text};
 use crate::target::{Look, informer};
 
@@ -14,6 +16,12 @@ const GATHER: Duration = Duration::from_secs(1);
 
 /// Follows until the server stops.
 pub(crate) async fn run(shared: Shared) {
+    if !shared.target.follows() {
+        return;
+    }
+    if let Err(error) = resume(&shared).await {
+        tracing::warn!("what is deployed is not followed: {}", chain(&error).join(": "));
+    }
     loop {
         if let Err(error) = look_at_all(&shared).await {
             tracing::warn!("states are not stored: {}", chain(&error).join(": "));
@@ -27,6 +35,25 @@ pub(crate) async fn run(shared: Shared) {
             () = shared.stop.cancelled() => return,
         }
     }
+}
+
+/// Begins to follow what was deployed before this start. What is being deployed is followed by that.
+async fn resume(shared: &Shared) -> Result<(), StoreError> {
+    for app in shared.store.apps().await? {
+        let Some(observed) = shared.store.observed(&app.id).await? else { continue };
+        let row = shared.store.version(&app.id, observed.sequence).await?;
+        let Some(row) = row.filter(|it| it.status != DEPLOYING) else { continue };
+        let resumed = match unpack(shared, &row, Vec::new()).await {
+            Ok(Prepared { deployment, work: _work }) => {
+                shared.target.resume(deployment).await.map_err(|error| chain(&error))
+            }
+            Err(causes) => Err(causes),
+        };
+        if let Err(causes) = resumed {
+            tracing::warn!(app = app.slug, "it is not followed: {}", causes.join(": "));
+        }
+    }
+    Ok(())
 }
 
 async fn look_at_all(shared: &Shared) -> Result<(), StoreError> {

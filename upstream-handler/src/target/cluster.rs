@@ -24,6 +24,7 @@ mod order;
 mod output;
 mod path;
 mod plan;
+mod pull_secrets;
 mod seen;
 mod states;
 mod wait;
@@ -43,8 +44,9 @@ use wire::app::ResourceState;
 
 use api::Server;
 use carry::Carry;
+use contents::Contents;
 use output::Output;
-use watch::{FailedHooks, HookRemoval, Watch};
+use watch::{FailedHooks, HookRemoval, Watch, What};
 
 pub use error::{ClusterError, Conflict};
 
@@ -110,16 +112,20 @@ impl Cluster {
             return Arc::clone(found);
         }
         let hooks = (FailedHooks::default(), HookRemoval::Now);
-        let begun = Watch::begin(&self.server, look.clone(), &[], hooks, &self.changed);
-        let begun = Arc::new(begun);
+        let what = What {
+            look: look.clone(),
+            additional_namespaces: Vec::new(),
+            pull_secrets: Vec::new(),
+        };
+        let begun = Arc::new(Watch::begin(&self.server, what, hooks, &self.changed));
         watches.insert(key, Arc::clone(&begun));
         begun
     }
 
-    /// Begins to follow a version that is being deployed.
-    async fn follow(&self, look: &Look, additional: &[String], hooks: (FailedHooks, HookRemoval)) {
-        let begun = Watch::begin(&self.server, look.clone(), additional, hooks, &self.changed);
-        let key = (look.app_slug.clone(), look.sequence);
+    /// Begins to follow a version whose tree is known.
+    async fn follow(&self, what: What, hooks: (FailedHooks, HookRemoval)) {
+        let key = (what.look.app_slug.clone(), what.look.sequence);
+        let begun = Watch::begin(&self.server, what, hooks, &self.changed);
         self.watches.lock().await.insert(key, Arc::new(begun));
     }
 
@@ -137,10 +143,14 @@ impl Cluster {
             Err(_) => return (Output::default(), vec![TargetError::Bug]),
         };
         let look = Look::of(deployment);
-        let additional = known.now.additional_namespaces.clone();
+        let what = What {
+            look: look.clone(),
+            additional_namespaces: known.now.additional_namespaces.clone(),
+            pull_secrets: known.now.pull_secrets.clone(),
+        };
         // Hooks are followed from the start: one that fails may be gone at the end.
         let failed = FailedHooks::default();
-        self.follow(&look, &additional, (failed.clone(), HookRemoval::Later)).await;
+        self.follow(what.clone(), (failed.clone(), HookRemoval::Later)).await;
         let mut carry = Carry {
             server: &self.server,
             deployment,
@@ -152,7 +162,7 @@ impl Cluster {
         let errors = carry.out(known).await;
         let output = carry.output;
         // Begun anew: what was read before says nothing of what is there now.
-        self.follow(&look, &additional, (failed, HookRemoval::Now)).await;
+        self.follow(what, (failed, HookRemoval::Now)).await;
         self.forget_others(&look).await;
         (output, errors.into_iter().map(TargetError::from).collect())
     }
@@ -185,6 +195,25 @@ impl Target for Cluster {
     async fn look(&self, look: Look) -> Result<Option<Vec<ResourceState>>, TargetError> {
         let watch = self.watch(&look).await;
         Ok(Some(watch.seen().await?))
+    }
+
+    fn follows(&self) -> bool {
+        true
+    }
+
+    async fn resume(&self, deployment: Deployment) -> Result<(), TargetError> {
+        let look = Look::of(&deployment);
+        let contents = tokio::task::spawn_blocking(move || {
+            Contents::read(&deployment.tree, &deployment.namespace)
+        });
+        let contents = contents.await.map_err(|_| TargetError::Bug)??;
+        let what = What {
+            look,
+            additional_namespaces: contents.additional_namespaces,
+            pull_secrets: contents.pull_secrets,
+        };
+        self.follow(what, (FailedHooks::default(), HookRemoval::Now)).await;
+        Ok(())
     }
 
     async fn changed(&self) {

@@ -19,8 +19,6 @@ const MIDSTREAM: &str = "overlays/midstream";
 const CHARTS: &str = "charts";
 /// What makes a folder a chart.
 const CHART_YAML: &str = "Chart.yaml";
-/// All namespaces: pull secrets go to those that are there when the version is deployed.
-pub(super) const EVERY_NAMESPACE: &str = "*";
 
 /// What a tree holds.
 #[derive(Debug, Default)]

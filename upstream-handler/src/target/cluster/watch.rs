@@ -30,6 +30,8 @@ use wire::app::ResourceState;
 use super::api::Server;
 use super::error::ClusterError;
 use super::facts::Facts;
+use super::object::Object;
+use super::pull_secrets::{self, Places};
 use super::seen;
 use crate::target::Look;
 use crate::target::informer::{self, Informer};
@@ -41,6 +43,17 @@ const FIRST_READING: Duration = Duration::from_secs(10);
 
 /// How often a first reading is looked at for trouble.
 const LOOK_FOR_TROUBLE: Duration = Duration::from_millis(50);
+
+/// What is followed: a version, and of its tree what concerns other namespaces.
+#[derive(Debug, Clone)]
+pub(super) struct What {
+    /// The version.
+    pub look: Look,
+    /// Further namespaces with hooks, and that pull secrets go into.
+    pub additional_namespaces: Vec<String>,
+    /// Secrets that images are pulled with.
+    pub pull_secrets: Vec<Object>,
+}
 
 /// What is followed of one application.
 #[derive(Debug)]
@@ -82,15 +95,14 @@ impl<K: kube::Resource<DynamicType = ()>> Debug for Followed<K> {
 }
 
 impl Watch {
-    /// Begins. `changed` is rung when something changed; `additional` are further namespaces with hooks,
-    /// and `hooks` takes up those that fail.
+    /// Begins. `changed` is rung when something changed; `hooks` takes up those that fail.
     pub(super) fn begin(
         server: &Server,
-        look: Look,
-        additional: &[String],
+        followed: What,
         hooks: (FailedHooks, HookRemoval),
         changed: &Arc<Notify>,
     ) -> Self {
+        let What { look, additional_namespaces: additional, pull_secrets } = followed;
         let (hooks, removal) = hooks;
         let stop = CancellationToken::new();
         let mut namespaces: BTreeMap<String, Namespace> = BTreeMap::new();
@@ -122,6 +134,9 @@ impl Watch {
         let with_hooks: BTreeSet<String> =
             additional.iter().chain([&look.namespace]).cloned().collect();
         hooks.follow(server, with_hooks, removal, &stop, changed);
+        let places =
+            Places { app_slug: look.app_slug.clone(), own: look.namespace.clone(), additional };
+        pull_secrets::follow(server, places, pull_secrets, &stop);
         Self { look, server: server.clone(), namespaces, hooks, _stop: stop.drop_guard() }
     }
 

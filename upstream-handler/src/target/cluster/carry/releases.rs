@@ -15,7 +15,9 @@ impl Carry<'_> {
         now: &[Release],
         before: &[Release],
     ) -> Vec<ClusterError> {
-        let work = match tempfile::Builder::new().prefix("helm-").tempdir() {
+        // Beside the trees, which no other user can read.
+        let beside = self.deployment.tree.parent().unwrap_or(&self.deployment.tree);
+        let work = match tempfile::Builder::new().prefix("helm-").tempdir_in(beside) {
             Ok(work) => work,
             Err(error) => {
                 return vec![ClusterError::Helm {

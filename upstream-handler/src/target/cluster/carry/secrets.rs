@@ -9,24 +9,24 @@ use serde_json::json;
 
 use super::Carry;
 use crate::target::cluster::api::{Apply, patiently};
-use crate::target::cluster::contents::EVERY_NAMESPACE;
 use crate::target::cluster::error::{ClusterError, told};
 use crate::target::cluster::object::{Id, Object};
 use crate::target::cluster::output::Part;
 use crate::target::cluster::plan::Surroundings;
+use crate::target::cluster::pull_secrets::{self, EVERY_NAMESPACE};
 
 impl Carry<'_> {
     /// Makes namespaces that are not there, and puts the pull secrets into each.
     pub(super) async fn namespaces(
         &mut self,
         around: &Surroundings,
-        pull_secrets: &[Object],
+        secrets: &[Object],
     ) -> Vec<ClusterError> {
         let mut errors = Vec::new();
         let mut places = BTreeSet::new();
         for name in &around.additional_namespaces {
             if name == EVERY_NAMESPACE {
-                match self.every_namespace(pull_secrets).await {
+                match self.every_namespace(secrets).await {
                     Ok(names) => places.extend(names),
                     Err(error) => errors.push(error),
                 }
@@ -38,7 +38,7 @@ impl Carry<'_> {
             }
         }
         for place in places.iter().filter(|it| **it != around.namespace) {
-            for secret in pull_secrets {
+            for secret in secrets {
                 if let Err(error) = self.pull_secret(secret, place).await {
                     errors.push(error);
                 }
@@ -84,14 +84,7 @@ impl Carry<'_> {
     }
 
     async fn pull_secret(&mut self, secret: &Object, place: &str) -> Result<(), ClusterError> {
-        let id = Id { namespace: place.to_owned(), ..secret.id.clone() };
-        let failed = |error: kube::Error| refused("apply", id.to_string(), &error);
-        let Some(kind) = self.server.kind("", "v1", "Secret").await.map_err(failed)? else {
-            return Ok(());
-        };
-        let manifest = secret.to_apply(Some(place), &self.deployment.app_slug);
-        // The original made them by plain updates; nobody else has a use for them.
-        self.server.apply(&kind, &id, &manifest, Apply::Force).await.map_err(failed)?;
+        let id = pull_secrets::put(self.server, &self.deployment.app_slug, secret, place).await?;
         self.note(Part::Apply, &format!("{id} is in place"));
         Ok(())
     }
