@@ -3,6 +3,7 @@
 
 mod airgap;
 mod bundle;
+mod config;
 mod measure;
 
 use std::path::Path;
@@ -43,6 +44,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if wanted("online") {
         online(&programs, args.runs.min(5), folder.path(), &mut table)?;
+    }
+    if wanted("config") {
+        config::run(&programs, args.runs, folder.path(), &mut table)?;
     }
     if wanted("airgap") {
         airgap::run(&programs, args.size_mib, folder.path(), &mut table)?;

@@ -16,19 +16,42 @@ pub(crate) fn get(address: SocketAddr, path: &str, authorization: &str) -> Resul
     serde_json::from_str(&body).with_context(|| format!("GET {path} did not answer JSON"))
 }
 
+/// Sends JSON to `path` and returns the JSON of its answer; any status but 200 is an error that holds the body.
+pub(crate) fn post(
+    address: SocketAddr,
+    path: &str,
+    authorization: &str,
+    body: &Value,
+) -> Result<Value> {
+    let body = body.to_string();
+    let head = format!(
+        "POST {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {authorization}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let (status, answer) = send(address, &format!("{head}{body}"))?;
+    if status != 200 {
+        bail!("POST {path} answered {status}: {}", answer.trim());
+    }
+    serde_json::from_str(&answer).with_context(|| format!("POST {path} did not answer JSON"))
+}
+
 /// Reads `path` and returns status and body.
 pub(crate) fn exchange(
     address: SocketAddr,
     path: &str,
     authorization: &str,
 ) -> Result<(u16, String)> {
+    let request =
+        format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {authorization}\r\n\r\n");
+    send(address, &request)
+}
+
+fn send(address: SocketAddr, request: &str) -> Result<(u16, String)> {
     let mut stream =
         TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {authorization}\r\n\r\n"
-    )?;
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no head")?;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kinds::config::{Config, ConfigItem, ConfigValue, ConfigValues, ItemType};
+use sha2::{Digest as _, Sha256};
 use wire::config::{ConfigGroup, ConfigItem as WireItem};
 
 /// Puts the values of a screen's groups over the `stored` ones.
@@ -51,8 +52,13 @@ fn answer(item: &WireItem, vendors: &ConfigItem) -> Option<ConfigValue> {
     Some(ConfigValue { value: item.value.clone(), filename, ..ConfigValue::default() })
 }
 
-fn repeated(item: &WireItem) -> impl Iterator<Item = (String, ConfigValue)> {
-    item.values_by_group.values().flatten().map(|(name, value)| {
+/// The most answers a screen may ask for in one group.
+const MAX_COUNT: i64 = 1000;
+
+/// The answers of a repeatable item; a group that counts more than it has gets empty ones.
+fn repeated(item: &WireItem) -> BTreeMap<String, ConfigValue> {
+    let mut values = BTreeMap::new();
+    for (name, value) in item.values_by_group.values().flatten() {
         let filename = if item.filename.is_empty() { String::new() } else { name.clone() };
         let value = ConfigValue {
             value: value.clone(),
@@ -60,8 +66,19 @@ fn repeated(item: &WireItem) -> impl Iterator<Item = (String, ConfigValue)> {
             repeatable_item: item.name.clone(),
             ..ConfigValue::default()
         };
-        (name.clone(), value)
-    })
+        values.insert(name.clone(), value);
+    }
+    let wanted: i64 = item.count_by_group.values().map(|it| (*it).clamp(0, MAX_COUNT)).sum();
+    let wanted = usize::try_from(wanted.min(MAX_COUNT)).unwrap_or(0);
+    let mut number: u64 = 0;
+    while values.len() < wanted {
+        let digest = Sha256::new().chain_update(number.to_be_bytes()).chain_update(&item.name);
+        let name = format!("{}-{}", item.name, hex::encode(&digest.finalize()[..4]));
+        let empty = ConfigValue { repeatable_item: item.name.clone(), ..ConfigValue::default() };
+        values.entry(name).or_insert(empty);
+        number += 1;
+    }
+    values
 }
 
 #[cfg(test)]
@@ -108,6 +125,9 @@ mod tests {
             check("[{name: port, valuesByGroup: {g: {port-1: '80', port-2: ''}}}]", &[]),
             "port-1=80 (port); port-2= (port)"
         );
+        // One more was asked for.
+        let more = "[{name: port, countByGroup: {g: 2}, valuesByGroup: {g: {port-1: '80'}}}]";
+        assert_eq!(check(more, &[]), "port-1=80 (port); port-61754e2b= (port)");
     }
 
     #[test]

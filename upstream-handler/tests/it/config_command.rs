@@ -195,6 +195,22 @@ fn values_that_do_not_fit_are_told() {
 }
 
 #[test]
+fn templates_see_the_surroundings_and_nothing_else_of_the_host() {
+    let item = "    - {name: a, default: '{{repl HTTPProxy }}|{{repl HTTPSProxy }}|{{repl NoProxy }}|{{repl PrivateCACert }}|{{repl env \"HOME\" }}'}\n";
+    let folder = releases(OLD, item, VALUES);
+    let output = kotsadm()
+        .args(["config", "new", "--output=json"])
+        .current_dir(folder.path())
+        .envs([("HTTP_PROXY", "http://one"), ("HTTPS_PROXY", "http://two"), ("NO_PROXY", "three")])
+        .env("SSL_CERT_CONFIGMAP", "own-ca")
+        .output()
+        .unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shown = &document["groups"][0]["items"][0]["default"];
+    assert_eq!(shown, "http://one|http://two|three|own-ca|");
+}
+
+#[test]
 fn a_release_that_cannot_be_resolved_says_where() {
     let loops = "    - {name: a, default: '{{repl ConfigOption \"a\"}}'}\n";
     let folder = releases(OLD, loops, VALUES);

@@ -111,9 +111,22 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    fn get(&self, path: &str) -> Result<serde_json::Value> {
-        let auth = fs::read_to_string(self.folder.join("state/secrets/authstring"))?;
-        http::get(self.kotsadm.address, &format!("/api/v1/app/{}{path}", self.slug), auth.trim())
+    /// Reads what the server says of the application.
+    pub(crate) fn get(&self, path: &str) -> Result<serde_json::Value> {
+        http::get(self.kotsadm.address, &self.route(path), self.auth()?.trim())
+    }
+
+    /// Sends something about the application.
+    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> Result<serde_json::Value> {
+        http::post(self.kotsadm.address, &self.route(path), self.auth()?.trim(), body)
+    }
+
+    fn route(&self, path: &str) -> String {
+        format!("/api/v1/app/{}{path}", self.slug)
+    }
+
+    fn auth(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.folder.join("state/secrets/authstring"))?)
     }
 
     /// How many versions the server has.

@@ -10,7 +10,7 @@ use super::{Config, ConfigItem, ConfigValues, RepeatTemplate};
 use crate::yaml;
 
 /// Puts the stored answers of a repeatable item into it, and names for those that are missing to
-/// its minimum (1 when it names none), as the original does for a group.
+/// its minimum or to the count it names for the group, at least one, as the original does.
 pub(super) fn fill(item: &mut ConfigItem, group: &str, values: &ConfigValues, seed: [u8; 32]) {
     if !item.repeatable {
         return;
@@ -21,7 +21,9 @@ pub(super) fn fill(item: &mut ConfigItem, group: &str, values: &ConfigValues, se
             answers.insert(name.clone(), value.value.clone());
         }
     }
-    let minimum = usize::try_from(item.minimum_count.unwrap_or(1).clamp(0, MAX_COUNT)).unwrap_or(1);
+    let count = item.count_by_group.get(group).copied().unwrap_or(0);
+    let wanted = item.minimum_count.unwrap_or(0).max(count).clamp(1, MAX_COUNT);
+    let minimum = usize::try_from(wanted).unwrap_or(1);
     let mut number: u64 = 0;
     while answers.len() < minimum {
         answers.entry(made_up_name(&item.name, number, seed)).or_default();

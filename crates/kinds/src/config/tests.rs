@@ -304,6 +304,20 @@ fn repeated_answers_are_kept_by_group() {
     assert_eq!(answers[0], (&"port-1".to_owned(), &"80".to_owned()));
     assert!(item.values_by_group["g"].keys().all(|name| name.starts_with("port-")));
     assert_eq!(missing_required(&resolution.config), []);
+    // The group's own count and the minimum are both a least number; without either it is one.
+    let count = |fields: &str| {
+        let text =
+            format!("groups: [{{name: g, items: [{{name: port, repeatable: true{fields}}}]}}]");
+        let config: Config = yaml::from_str(&text).expect("a config");
+        let values = ConfigValues::default();
+        let resolved = resolve(&config, &values, &contexts(1), &[], &mut Generated::default());
+        resolved.expect("it resolves").config.groups[0].items[0].values_by_group["g"].len()
+    };
+    assert_eq!(count(""), 1);
+    assert_eq!(count(", minimumCount: 0"), 1);
+    assert_eq!(count(", countByGroup: {g: 4}, minimumCount: 2"), 4);
+    assert_eq!(count(", countByGroup: {g: 1}, minimumCount: 2"), 2);
+    assert_eq!(count(", countByGroup: {other: 4}"), 1);
 }
 
 #[test]

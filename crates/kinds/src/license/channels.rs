@@ -127,3 +127,100 @@ impl License {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A licence whose own channel is `own`, with a list of `ID:SLUG`, the default one marked by `*`.
+    fn license(own: &str, list: &[&str]) -> License {
+        let channel = |text: &&str| {
+            let (id, slug) = text.trim_start_matches('*').split_once(':').expect("ID:SLUG");
+            Channel {
+                channel_id: id.into(),
+                channel_name: id.to_uppercase(),
+                channel_slug: slug.into(),
+                is_default: text.starts_with('*'),
+                is_semver_required: id == "b",
+                ..Channel::default()
+            }
+        };
+        License {
+            channel_id: own.into(),
+            channel_name: "Own".into(),
+            endpoint: "https://vendor.example".into(),
+            is_semver_required: true,
+            channels: list.iter().map(channel).collect(),
+            ..License::default()
+        }
+    }
+
+    #[test]
+    fn channels_are_found_by_id_and_slug() {
+        let none = "channel not found in non-multi channel license";
+        let listed = "channel not found in multi channel format license";
+        let id = |own: &str, list: &[&str], wanted: &str| match license(own, list).channel(wanted) {
+            Ok(channel) => format!("{} {}", channel.channel_name, channel.is_semver_required),
+            Err(error) => error.to_string(),
+        };
+        for (own, list, wanted, expected) in [
+            ("a", &[][..], "a", "Own true"),
+            ("a", &[], "b", none),
+            ("a", &[], "", none),
+            ("", &[], "", "Own true"),
+            ("a", &["*a:stable", "b:beta"], "a", "A false"),
+            ("a", &["*a:stable", "b:beta"], "b", "B true"),
+            // The list counts, not the licence's own channel.
+            ("c", &["*a:stable", "b:beta"], "c", listed),
+            ("a", &["*a:stable"], "", listed),
+        ] {
+            assert_eq!(id(own, list, wanted), expected, "{own} {list:?}: {wanted}");
+        }
+        let slug = |own: &str, list: &[&str], wanted: &str| {
+            license(own, list).channel_id_for_slug(wanted).unwrap_or_else(|it| it.to_string())
+        };
+        for (own, list, wanted, expected) in [
+            ("a", &[][..], "beta", "a"),
+            ("a", &["*a:stable", "b:beta"], "beta", "b"),
+            ("a", &["*a:stable", "b:beta"], "", "a"),
+            (
+                "a",
+                &["*a:stable"],
+                "beta",
+                "requested install channel slug \"beta\" not found in license channels",
+            ),
+        ] {
+            assert_eq!(slug(own, list, wanted), expected, "{own} {list:?}: {wanted}");
+        }
+        let default = |own: &str, list: &[&str]| license(own, list).default_channel().channel_id;
+        assert_eq!(default("a", &[]), "a");
+        assert_eq!(default("a", &["a:x", "*b:y"]), "b");
+        assert_eq!(default("b", &["a:x", "b:y"]), "b");
+        assert_eq!(default("c", &["a:x", "b:y"]), "a");
+        let only = license("a", &[]).default_channel();
+        assert_eq!(only.endpoint, "https://vendor.example");
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_licence_has_can_be_found(
+            own in "[a-d]",
+            list in proptest::collection::vec("\\*?[a-d]:[a-d]", 0..4),
+            wanted in "[a-e]?",
+        ) {
+            let list: Vec<&str> = list.iter().map(String::as_str).collect();
+            let license = license(&own, &list);
+            // The default channel is always one that can be asked for.
+            let default = license.default_channel();
+            prop_assert!(license.channel(&default.channel_id).is_ok());
+            if let Ok(channel) = license.channel(&wanted) {
+                prop_assert_eq!(channel.channel_id, wanted.clone());
+            }
+            if !list.is_empty() && !wanted.is_empty() && let Ok(id) = license.channel_id_for_slug(&wanted) {
+                prop_assert!(license.channel(&id).is_ok());
+            }
+        }
+    }
+}

@@ -115,4 +115,22 @@ Install KOTS version 2.0.0 and try again.
 ");
         insta::assert_snapshot!(refuse(Purpose::Update), @"This version of Shop requires a version of KOTS that is different than what you currently have installed. Upgrade KOTS to version 2.0.0, and then download this application version again in the admin console or with the 'kots upstream download' command.");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_newer_kotsadm_is_never_too_old(
+            minimum in "v?[0-3](\\.[0-3]){0,2}",
+            target in "(v?[0-3](\\.[0-3]){2})?",
+            actual in "v?[0-3]\\.[0-3]\\.[0-3]",
+        ) {
+            // An installation may ask for more than an update.
+            if check(&minimum, &target, &actual, Purpose::Install) {
+                proptest::prop_assert!(check(&minimum, &target, &actual, Purpose::Update));
+            }
+            if check(&minimum, &target, &actual, Purpose::Update) {
+                proptest::prop_assert!(check(&minimum, &target, "9.0.0", Purpose::Update));
+            }
+            proptest::prop_assert!(check(&minimum, "", &minimum, Purpose::Install));
+        }
+    }
 }

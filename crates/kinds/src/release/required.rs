@@ -125,4 +125,41 @@ mod tests {
             Ok(())
         );
     }
+
+    fn number() -> impl proptest::strategy::Strategy<Value = u32> {
+        0..9_u32
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_asked_for_is_newer_than_all_that_is_there(
+            required in proptest::collection::vec(number(), 0..5),
+            installed in proptest::collection::vec(number(), 0..4),
+            is_semver_required in proptest::prelude::any::<bool>(),
+        ) {
+            let mut required = required;
+            required.sort_unstable_by(|a, b| b.cmp(a));
+            let label = |it: &u32| format!("1.{it}.0");
+            let texts: Vec<(String, String)> =
+                required.iter().map(|it| (label(it), it.to_string())).collect();
+            let releases: Vec<(&str, &str)> =
+                texts.iter().map(|(label, cursor)| (label.as_str(), cursor.as_str())).collect();
+            let there: Vec<(String, String)> =
+                installed.iter().map(|it| (it.to_string(), label(it))).collect();
+            let there: Vec<(&str, &str, &str)> =
+                there.iter().map(|(cursor, label)| ("c", cursor.as_str(), label.as_str())).collect();
+            let said = check(&releases, &there, is_semver_required);
+            let newest = installed.iter().max();
+            // Oldest first, each release between the newest one there and the one to come.
+            let missing: Vec<String> = required
+                .iter()
+                .rev()
+                .filter(|it| newest.is_some_and(|newest| *it > newest))
+                .map(label)
+                .collect();
+            let expected =
+                if missing.is_empty() { "allowed".to_owned() } else { must_be_first(&missing) };
+            proptest::prop_assert_eq!(said, expected);
+        }
+    }
 }

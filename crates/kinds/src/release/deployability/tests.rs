@@ -164,6 +164,101 @@ fn another_channel_counts_only_with_versions() {
     assert_eq!(check(&lines, Some(0), 2, true), "ok");
 }
 
+/// Every rule and its place among the others: each case breaks the rule it names and all that come after it, so that
+/// the order is what decides. Lines as for [`version`]; the last column is the sentence.
+#[test]
+fn the_table_of_rules_in_their_order() {
+    const FAILED: &str = "Cannot deploy this version because required version 2.0.0 failed to deploy. Please retry deploying version 2.0.0 or check for new updates.";
+    // Versions, current one, wanted one, whether labels order them, what is said.
+    type Case<'a> = (&'a [&'a str], Option<i64>, i64, Option<bool>, &'a str);
+    let first_2 = first("2.0.0");
+    let cases: &[Case<'_>] = &[
+        // Strict checks come before everything.
+        (&["0 c 1 1.0.0 sdc"], None, 0, None, STRICT),
+        (&["0 c 1 1.0.0 s"], Some(0), 0, None, STRICT),
+        (&["0 c 1 1.0.0 s", "1 c 2 2.0.0 rf"], Some(1), 0, None, STRICT),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0 s"], Some(0), 2, None, STRICT),
+        // Then the download, then the config.
+        (&["0 c 1 1.0.0 d"], None, 0, None, DOWNLOAD),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rd"], Some(0), 1, None, DOWNLOAD),
+        (&["0 c 1 1.0.0 d", "1 c 2 2.0.0 rf"], Some(1), 0, None, DOWNLOAD),
+        (&["0 c 1 1.0.0 c"], None, 0, None, CONFIG),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 c"], Some(0), 1, None, CONFIG),
+        (&["0 c 1 1.0.0 c", "1 c 2 2.0.0 rf"], Some(1), 0, None, CONFIG),
+        // A first version and the current one are free of all that follows.
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 d 1 3.0.0 r"], None, 0, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 d 1 3.0.0 r"], None, 2, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rf"], Some(1), 1, None, "ok"),
+        // A required version that failed comes before going back and before other required ones.
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rf"], Some(1), 0, None, FAILED),
+        (
+            &["0 c 1 1.0.0", "1 c 2 2.0.0 rf", "2 c 3 3.0.0 r", "3 c 4 4.0.0"],
+            Some(1),
+            3,
+            None,
+            FAILED,
+        ),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rf", "2 d 1 9.0.0"], Some(1), 2, None, FAILED),
+        // Not when it is not required, has not failed, or is the same release.
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 f", "2 c 3 3.0.0"], Some(1), 2, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0"], Some(1), 2, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rf", "2 c 2 2.0.0 r"], Some(1), 2, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rf", "2 d 9 2.0.0 r"], Some(1), 2, Some(true), "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rf", "2 d 9 2.0.0 r"], Some(1), 2, Some(false), FAILED),
+        // Going back: allowed by the newest version, then the cluster, then required releases.
+        (&["0 c 1 1.0.0 x", "1 c 2 2.0.0 ry"], Some(1), 0, None, NO_ROLLBACK),
+        (&["0 c 1 1.0.0 bx", "1 c 2 2.0.0 by", "2 c 3 3.0.0 y"], Some(1), 0, None, NO_ROLLBACK),
+        (&["0 c 1 1.0.0 x", "1 c 2 2.0.0 rby"], Some(1), 0, None, CLUSTER),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rby"], Some(1), 0, None, CLUSTER),
+        (&["0 c 1 1.0.0 x", "1 c 2 2.0.0 rbx"], Some(1), 0, None, NON_REVERSIBLE),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0 b"], Some(2), 0, None, NON_REVERSIBLE),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0 b"], Some(2), 1, None, "ok"),
+        (&["0 c 1 1.0.0 r", "1 c 2 2.0.0", "2 c 3 3.0.0 b"], Some(2), 0, None, "ok"),
+        // A version that is not downloaded has no say in it.
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 b", "2 c 3 3.0.0 d"], Some(1), 0, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0", "2 c 3 3.0.0 bd"], Some(1), 0, None, NO_ROLLBACK),
+        // Config and licence changes are versions too: going back to one is going back.
+        (&["0 c 1 1.0.0", "1 c 1 1.0.0"], Some(1), 0, None, NO_ROLLBACK),
+        (&["0 c 1 1.0.0", "1 c 1 1.0.0 b"], Some(1), 0, None, "ok"),
+        (&["0 c 1 1.0.0 r", "1 c 1 1.0.0 rb"], Some(1), 0, None, "ok"),
+        // Going on: required releases between come first, oldest first, each once.
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0"], Some(0), 2, None, &first_2),
+        (
+            &["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 2 2.0.0 r", "3 c 3 3.0.0"],
+            Some(0),
+            3,
+            None,
+            &first_2,
+        ),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0"], Some(0), 1, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0"], Some(1), 2, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0", "2 c 3 3.0.0 r"], Some(0), 2, None, "ok"),
+        (&["0 c 1 1.0.0 r", "1 c 2 2.0.0", "2 c 3 3.0.0"], Some(0), 2, None, "ok"),
+        (&["0 c 1 1.0.0 r", "1 c 1 1.0.0 r", "2 c 3 3.0.0"], Some(0), 2, None, "ok"),
+        // Required ones of another channel count only where labels order.
+        (&["0 c 1 1.0.0", "1 d 1 2.0.0 r", "2 c 3 3.0.0"], Some(0), 2, Some(false), "ok"),
+        (&["0 c 1 1.0.0", "1 d 1 2.0.0 r", "2 c 3 3.0.0"], Some(0), 2, Some(true), &first_2),
+        (&["0 d 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0"], Some(0), 2, Some(false), "ok"),
+        (&["0 d 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0"], Some(0), 2, Some(true), &first_2),
+        // Labels that are no versions: cursors within the channel.
+        (&["0 c 1 one", "1 c 2 2.0.0 r", "2 c 3 three"], Some(0), 2, Some(false), &first_2),
+        // A version with an older label that came later is older where labels order.
+        (&["0 c 1 3.0.0", "1 c 2 2.0.0"], Some(0), 1, Some(true), NO_ROLLBACK),
+        (&["0 c 1 3.0.0", "1 c 2 2.0.0"], Some(0), 1, Some(false), "ok"),
+        (&["0 c 1 3.0.0 b", "1 c 2 2.0.0 r"], Some(0), 1, Some(true), "ok"),
+        (&["0 c 1 3.0.0 rb", "1 c 2 2.0.0"], Some(0), 1, Some(true), NON_REVERSIBLE),
+    ];
+    for (lines, current, target, semver, expected) in cases {
+        for is_semver_required in semver.map_or(vec![false, true], |it| vec![it]) {
+            let found = check(lines, *current, *target, is_semver_required);
+            assert_eq!(
+                &found, expected,
+                "{lines:?}: {target} over {current:?}, {is_semver_required}"
+            );
+        }
+    }
+}
+
 #[test]
 fn versions_are_sorted_newest_first() {
     let order = |lines: &[&str], semver| {
