@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 11)]
     runs: usize,
     /// Only these measurements, all without it.
-    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "airgap", "bundle"])]
+    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "config", "airgap", "bundle"])]
     only: Vec<String>,
 }
 
