@@ -64,7 +64,11 @@ pub fn run() -> ExitCode {
     let filter = std::env::var("INSTALLER_LOG").unwrap_or_else(|_| "warn".to_owned());
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
     // An error only means that somebody has set one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 

@@ -14,6 +14,7 @@ pub(crate) mod limiter;
 mod listen;
 pub(crate) mod openapi;
 mod progress;
+mod query;
 pub(crate) mod types;
 
 use std::time::Duration;

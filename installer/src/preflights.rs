@@ -1,6 +1,7 @@
 //! The application's preflights: the specs of the release are rendered, merged and given to the
 //! `preflight` program, whose results are kept.
 
+mod charts;
 mod spec;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ use crate::store::StoreError;
 const RESULTS: &str = "app-preflights";
 /// The most of the program's output that is read, in bytes.
 const OUTPUT_BYTES: u64 = 8 << 20;
+/// The kind of a spec.
+const API: &str = "troubleshoot.sh/v1beta2";
+const KIND: &str = "Preflight";
 /// Where the program is looked for, in this order.
 const NAMES: [&str; 2] = ["kubectl-preflight", "preflight"];
 
@@ -86,7 +90,7 @@ async fn keep(site: &Site, results: Results) -> Result<(), String> {
 
 /// The merged spec; `None` when the release has no preflights.
 async fn rendered(site: &Site) -> Result<Option<spec::Spec>, String> {
-    if site.release.preflights.is_empty() {
+    if site.release.preflights.is_empty() && site.release.charts.is_empty() {
         return Ok(None);
     }
     let told = |error: Refusal| error.line();
@@ -94,11 +98,18 @@ async fn rendered(site: &Site) -> Result<Option<spec::Spec>, String> {
     let resolution = answers::resolution(site, &values).await.map_err(told)?;
     let mut contexts = site.contexts();
     contexts.items = resolution.items;
-    let renderer = Renderer::new(&contexts);
-    let mut texts = Vec::new();
-    for (path, text) in &site.release.preflights {
-        texts.push(renderer.render(path, text).map_err(|error| error.to_string())?);
-    }
+    let (mut texts, kinds) = {
+        let renderer = Renderer::new(&contexts);
+        let render = |(path, text): &(String, String)| {
+            let text = renderer.render(path, text).map_err(|error| error.to_string())?;
+            Ok::<_, String>((path.clone(), text))
+        };
+        let release = &site.release;
+        let texts: Vec<_> = release.preflights.iter().map(render).collect::<Result<_, _>>()?;
+        let kinds: Vec<_> = release.charts.iter().map(render).collect::<Result<_, _>>()?;
+        (texts.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), kinds)
+    };
+    texts.extend(charts::specs(site, &kinds).await?);
     spec::merge(&texts)
 }
 
@@ -110,7 +121,7 @@ async fn execute(
     let folder = site.run_folder("preflights").map_err(|error| error.to_string())?;
     let file = folder.join("preflight.yaml");
     write_private(&file, spec.as_bytes()).map_err(|error| error.to_string())?;
-    let program = program(site.settings.preflight.as_deref())
+    let program = program(site.settings.preflight.as_deref(), &NAMES)
         .ok_or("the program `kubectl-preflight` was not found: install it, or name it with --preflight-binary")?;
     let result = run(site, &program, &file, cancel).await;
     let _ = std::fs::remove_file(&file);
@@ -170,12 +181,12 @@ async fn read(source: Option<impl AsyncRead + Unpin>) -> String {
 }
 
 /// The program: the one named, else one beside this program, else one in `PATH`.
-fn program(named: Option<&Path>) -> Option<PathBuf> {
-    if let Some(named) = named {
-        return Some(named.to_owned());
+fn program(given: Option<&Path>, names: &[&str]) -> Option<PathBuf> {
+    if let Some(given) = given {
+        return Some(given.to_owned());
     }
     let beside = std::env::current_exe().ok().and_then(|it| it.parent().map(Path::to_owned));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = beside.into_iter().chain(std::env::split_paths(&path)).collect();
-    NAMES.iter().find_map(|name| folders.iter().map(|it| it.join(name)).find(|it| it.is_file()))
+    names.iter().find_map(|name| folders.iter().map(|it| it.join(name)).find(|it| it.is_file()))
 }

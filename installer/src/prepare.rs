@@ -1,6 +1,7 @@
 //! Everything that is checked and read before a run begins, in the original's order
 //! (`cmd/installer/cli/upgrade.go`): nothing is changed until all of it is good.
 
+mod vendor;
 mod version;
 
 use std::path::PathBuf;
@@ -9,24 +10,20 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use kinds::config::ConfigValues;
-use kinds::license::{ApiVersion, RootKeys, VerifiedLicense, verify};
+use kinds::license::{RootKeys, VerifiedLicense, verify};
 use secrecy::SecretString;
-use upstream::{
-    Client, LicenseFormat, Options as VendorOptions, Pending, PendingQuery, ReleaseQuery,
-};
+use tokio_util::task::TaskTracker;
 
 use crate::cluster::Cluster;
 use crate::flow::{Flow, Mode, State, Target};
-use crate::release::{self, Release, Source};
+use crate::release::Release;
 use crate::secrets::Secrets;
-use crate::site::{self, Parts, Settings, Shared, Site, make_private};
+use crate::site::{Parts, Settings, Shared, Site, make_private};
 use crate::store::Store;
 use crate::telemetry::{Recipient, Telemetry};
 use crate::tls::{self, Tls};
 use crate::{answers, license};
 
-/// How long transport faults towards the vendor are retried.
-const RETRY_FOR: Duration = Duration::from_secs(30);
 /// The largest file with answers or a licence, in bytes.
 const FILE_BYTES: u64 = 64 << 20;
 
@@ -90,13 +87,13 @@ pub(crate) async fn prepare(request: Request) -> Result<Prepared> {
     let is_begun = begun.as_ref().is_some_and(|(_, state, _)| {
         !request.restart && !matches!(state, State::New | State::Succeeded)
     });
-    let endpoint = endpoint(&license);
+    let endpoint = vendor::endpoint(&license);
     let is_airgap = request.airgap_bundle.is_some();
-    let vendor = if is_airgap { None } else { Some(vendor(&endpoint, &license)?) };
-    if let Some(vendor) = &vendor {
-        license = synced(vendor, license, &keys).await?;
+    let client = if is_airgap { None } else { Some(vendor::client(&endpoint, &license)?) };
+    if let Some(client) = &client {
+        license = vendor::synced(client, license, &keys).await?;
     }
-    let release = release(&request, &data_dir, is_begun, vendor.as_ref(), &license).await?;
+    let release = vendor::release(&request, &data_dir, is_begun, client.as_ref(), &license).await?;
     let namespace = match (&request.namespace, &cluster) {
         (Some(namespace), _) => namespace.clone(),
         (None, Some(cluster)) => cluster.namespace(&release.app_slug).await?,
@@ -118,7 +115,7 @@ pub(crate) async fn prepare(request: Request) -> Result<Prepared> {
         airgap_bundle: request.airgap_bundle.clone(),
         namespace: namespace.clone(),
         cluster_id,
-        app_endpoint: Some(app_endpoint(&endpoint, &release)),
+        app_endpoint: Some(vendor::app_endpoint(&endpoint, &release)),
         timeout: request.timeout,
         manager_port: request.manager_port,
     };
@@ -131,7 +128,7 @@ pub(crate) async fn prepare(request: Request) -> Result<Prepared> {
     let goes_on = is_begun && begun.is_some_and(|(begun, ..)| begun == run);
     // A run that goes on was checked when it began, and its child may hold the console.
     if request.mode == Mode::Upgrade && !goes_on {
-        let found = version::check(&settings, &release, &license, vendor.as_ref()).await?;
+        let found = version::check(&settings, &release, &license, client.as_ref()).await?;
         notices.extend(found.notices);
         initial_version = found.current;
     }
@@ -250,154 +247,6 @@ fn lock(data_dir: &std::path::Path) -> Result<std::fs::File> {
     Ok(file)
 }
 
-/// The vendor's endpoint: the environment's, else the licence's.
-fn endpoint(license: &VerifiedLicense) -> String {
-    std::env::var("REPLICATED_APP_ENDPOINT")
-        .ok()
-        .filter(|it| !it.is_empty())
-        .unwrap_or_else(|| license.license.endpoint_or_default().to_owned())
-}
-
-/// What children are told: the release's own host counts before the licence's.
-fn app_endpoint(endpoint: &str, release: &Release) -> String {
-    let is_said = std::env::var("REPLICATED_APP_ENDPOINT").is_ok_and(|it| !it.is_empty());
-    if is_said || release.app_domain.is_empty() {
-        endpoint.to_owned()
-    } else {
-        format!("https://{}", release.app_domain)
-    }
-}
-
-fn vendor(endpoint: &str, license: &VerifiedLicense) -> Result<Client> {
-    let license = &license.license;
-    let url = url::Url::parse(endpoint)
-        .with_context(|| format!("the vendor endpoint `{endpoint}` is not a URL"))?;
-    let options = VendorOptions { retry_for: RETRY_FOR, ..VendorOptions::default() };
-    Ok(Client::new(url, &license.app_slug, license.license_id.clone().into(), options)?)
-}
-
-/// The licence as the vendor has it now. One that does not verify, or is another, is refused.
-async fn synced(
-    vendor: &Client,
-    license: VerifiedLicense,
-    keys: &RootKeys,
-) -> Result<VerifiedLicense> {
-    let format = match license.license.api_version {
-        ApiVersion::V1Beta1 => LicenseFormat::V1Beta1,
-        ApiVersion::V1Beta2 => LicenseFormat::V1Beta2,
-    };
-    let (sequence, channel) =
-        (license.license.license_sequence, license.license.channel_id.clone());
-    let text = vendor
-        .license(sequence, Some(&channel), format)
-        .await
-        .context("failed to sync the license")?;
-    let synced = verify(&text, keys).context("the vendor's license cannot be used")?;
-    if synced.license.license_id != license.license.license_id {
-        bail!("the vendor answered with another license");
-    }
-    Ok(synced)
-}
-
-async fn release(
-    request: &Request,
-    data_dir: &std::path::Path,
-    is_begun: bool,
-    vendor: Option<&Client>,
-    license: &VerifiedLicense,
-) -> Result<Release> {
-    let load = async |source: Source| -> Result<Release> {
-        Ok(tokio::task::spawn_blocking(move || release::load(&source)).await??)
-    };
-    let of_bundle = match &request.airgap_bundle {
-        Some(path) => Some(load(Source::Bundle(path.clone())).await?),
-        None => None,
-    };
-    let of_files = match &request.release {
-        Some(path) => Some(load(Source::Files(path.clone())).await?),
-        None => None,
-    };
-    match (of_files, of_bundle, vendor) {
-        (Some(mut files), Some(bundle), _) => {
-            fits(&files, &bundle)?;
-            files.airgap = bundle.airgap;
-            Ok(files)
-        }
-        (Some(release), None, _) | (None, Some(release), _) => Ok(release),
-        (None, None, Some(vendor)) => download(request, data_dir, is_begun, vendor, license).await,
-        (None, None, None) => bail!("release not found"),
-    }
-}
-
-/// Refuses a bundle of another release than the one that is given.
-fn fits(files: &Release, bundle: &Release) -> Result<()> {
-    let wrong = |what: &str, found: &str, allowed: &str| {
-        anyhow!(
-            "airgap bundle {what} {found} does not match binary {what} {allowed}, please provide the correct bundle"
-        )
-    };
-    if bundle.app_slug != files.app_slug {
-        return Err(wrong("app", &bundle.app_slug, &files.app_slug));
-    }
-    if bundle.channel_id != files.channel_id {
-        return Err(wrong("channel", &bundle.channel_id, &files.channel_id));
-    }
-    if bundle.version_label != files.version_label {
-        return Err(wrong("version", &bundle.version_label, &files.version_label));
-    }
-    Ok(())
-}
-
-/// The release of the channel that is named, else the one of the run that is begun, else the newest.
-async fn download(
-    request: &Request,
-    data_dir: &std::path::Path,
-    is_begun: bool,
-    vendor: &Client,
-    license: &VerifiedLicense,
-) -> Result<Release> {
-    let license = &license.license;
-    let channel_id = license.channel_id.clone();
-    let note = data_dir.join("channel-sequence");
-    let noted = || std::fs::read_to_string(&note).ok().and_then(|it| it.trim().parse().ok());
-    let sequence = match request.channel_sequence.or_else(|| is_begun.then(noted).flatten()) {
-        Some(sequence) => sequence,
-        None => pending(vendor, license, &channel_id, None)
-            .await?
-            .releases
-            .iter()
-            .map(|it| it.channel_sequence)
-            .max()
-            .context("the vendor has no release on the channel of the license")?,
-    };
-    site::write_private(&note, sequence.to_string().as_bytes())
-        .with_context(|| format!("could not write {}", note.display()))?;
-    let query = ReleaseQuery {
-        channel_sequence: sequence,
-        channel_id,
-        license_sequence: license.license_sequence,
-        ..ReleaseQuery::default()
-    };
-    let archive = data_dir.join("release.tar.gz");
-    Ok(release::download(vendor, &license.app_slug, &query, archive).await?)
-}
-
-/// The releases after a place in a channel; all of them without one.
-pub(crate) async fn pending(
-    vendor: &Client,
-    license: &kinds::license::License,
-    channel_id: &str,
-    after: Option<i64>,
-) -> Result<Pending> {
-    let query = PendingQuery {
-        channel_sequence: after,
-        license_sequence: license.license_sequence,
-        channel_id: channel_id.to_owned(),
-        last_update_check_at: None,
-    };
-    vendor.pending(&query).await.context("failed to list the pending releases")
-}
-
 /// The certificate and the password: the admin console's, else ones of our own.
 async fn admission(
     request: &Request,
@@ -462,5 +311,7 @@ fn telemetry(request: &Request, settings: &Settings, endpoint: &str) -> Telemetr
     let common = common.as_object().cloned().unwrap_or_default();
     let endpoint = endpoint.trim_end_matches('/').to_owned();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Telemetry { to: Some(Recipient { client, endpoint, common, version }) }
+    Telemetry {
+        to: Some(Recipient { client, endpoint, common, version, tasks: TaskTracker::new() }),
+    }
 }

@@ -35,6 +35,10 @@ pub(crate) struct Release {
     pub(crate) questions: Config,
     /// Documents of the kind Preflight, not rendered: the file and the text.
     pub(crate) preflights: Vec<(String, String)>,
+    /// Documents of the kind HelmChart, not rendered: the file and the text.
+    pub(crate) charts: Vec<(String, String)>,
+    /// Packed charts: the file and its bytes.
+    pub(crate) archives: Vec<(String, Vec<u8>)>,
     /// What the bundle says, when it came in one.
     pub(crate) airgap: Option<Airgap>,
 }
@@ -119,9 +123,13 @@ impl Release {
         files: &[airgap::ReleaseFile],
     ) -> Result<Self, ReleaseError> {
         let mut found: Vec<(&'static str, String, String)> = Vec::new();
-        let mut preflights = Vec::new();
+        let (mut preflights, mut charts, mut archives) = (Vec::new(), Vec::new(), Vec::new());
         for file in files {
             let extension = std::path::Path::new(&file.path).extension();
+            if extension.is_some_and(|it| it == "tgz") {
+                archives.push((file.path.clone(), file.bytes.clone()));
+                continue;
+            }
             let is_yaml = extension.is_some_and(|it| it == "yaml" || it == "yml");
             let Some(text) = std::str::from_utf8(&file.bytes).ok().filter(|_| is_yaml) else {
                 continue;
@@ -134,6 +142,10 @@ impl Release {
                     ("kots.io/v1beta1", "Application") => "Application",
                     ("troubleshoot.sh/v1beta2", "Preflight") => {
                         preflights.push((file.path.clone(), text));
+                        continue;
+                    }
+                    ("kots.io/v1beta2", "HelmChart") => {
+                        charts.push((file.path.clone(), text));
                         continue;
                     }
                     _ => continue,
@@ -171,6 +183,8 @@ impl Release {
             application,
             questions,
             preflights,
+            charts,
+            archives,
             airgap: identity.airgap,
         })
     }

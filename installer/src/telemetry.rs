@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio_util::task::TaskTracker;
 
 use crate::flow::{Mode, State};
 use crate::preflights;
@@ -28,6 +29,8 @@ pub(crate) struct Recipient {
     /// Fields of every event.
     pub(crate) common: Map<String, Value>,
     pub(crate) version: String,
+    /// What is on its way.
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Recipient {
@@ -45,13 +48,28 @@ impl Recipient {
         });
         let url = format!("{}/embedded_cluster_metrics/{title}", self.endpoint);
         let request = self.client.post(url).timeout(LIMIT).json(&body);
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             match request.send().await {
                 Ok(answer) if answer.status().is_success() => {}
                 Ok(answer) => tracing::debug!("telemetry: {}", answer.status()),
                 Err(error) => tracing::debug!("telemetry: {error}"),
             }
         });
+    }
+}
+
+/// Waits, at the end of the program, for what is on its way: no longer than one event may take.
+pub(crate) async fn flush(site: &Site) {
+    if let Some(to) = &site.telemetry.to {
+        to.tasks.close();
+        let _ = tokio::time::timeout(LIMIT, to.tasks.wait()).await;
+    }
+}
+
+/// Tells that a person or the system stopped the program.
+pub(crate) fn aborted(site: &Site) {
+    if let Some(to) = &site.telemetry.to {
+        to.send("GenericEvent", "SignalAborted", json!({ "reason": "signal" }), true);
     }
 }
 

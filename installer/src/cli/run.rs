@@ -16,6 +16,7 @@ use crate::http::{self, auth};
 use crate::prepare::{self, Prepared, Request};
 use crate::runner;
 use crate::site::Site;
+use crate::telemetry;
 
 /// The manager's port while none is said.
 const MANAGER_PORT: u16 = 30_080;
@@ -178,12 +179,16 @@ pub(super) async fn run(args: Args, mode: Mode) -> super::Ended {
         say_error(&format!("{notice}\n"));
     }
     runner::resume(&prepared.site).await.map_err(|refusal| anyhow!(refusal.line()))?;
-    let outcome = if args.headless {
+    let code = if args.headless {
         headless_run(&args, &prepared, &mut signals).await?
     } else {
-        serve(&args, prepared, &mut signals).await?
+        serve(&args, &prepared, &mut signals).await?
     };
-    Ok(ExitCode::from(outcome))
+    if code == INTERRUPTED {
+        telemetry::aborted(&prepared.site);
+    }
+    telemetry::flush(&prepared.site).await;
+    Ok(ExitCode::from(code))
 }
 
 /// How a run ended, as an exit code.
@@ -296,7 +301,7 @@ async fn print(site: std::sync::Arc<Site>, is_jsonl: bool) {
     }
 }
 
-async fn serve(args: &Args, prepared: Prepared, signals: &mut Signals) -> anyhow::Result<u8> {
+async fn serve(args: &Args, prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8> {
     let site = &prepared.site;
     let port = args.manager_port.unwrap_or(MANAGER_PORT);
     let router = http::router(site);

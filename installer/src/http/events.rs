@@ -3,14 +3,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::frame::{Answer, answer};
+use super::query::Params;
 use super::types::{LogLine, LogPage};
 use crate::flow::Step;
 use crate::refusal::Refusal;
@@ -21,36 +21,26 @@ use crate::store::Kind;
 const PAGE: i64 = 1000;
 
 /// Where to go on from.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct After {
-    after: String,
-}
-
-impl After {
-    fn cursor(&self) -> Result<i64, Refusal> {
-        match self.after.as_str() {
-            "" => Ok(0),
-            text => text.parse().ok().filter(|it| 0 <= *it).ok_or_else(|| {
-                Refusal::bad(format!(
-                    "`after` is `{text}`, a number that is not negative is allowed"
-                ))
-            }),
-        }
+fn cursor(params: &Params) -> Result<i64, Refusal> {
+    match params.first("after") {
+        "" => Ok(0),
+        text => text.parse().ok().filter(|it| 0 <= *it).ok_or_else(|| {
+            Refusal::bad(format!("`after` is `{text}`, a number that is not negative is allowed"))
+        }),
     }
 }
 
 /// `GET …/logs?after=N`.
 pub(super) async fn logs(
     State(site): State<Shared>,
-    Query(after): Query<After>,
+    params: Params,
     step: Step,
 ) -> Answer<LogPage> {
-    let cursor = after.cursor()?;
-    let events = site.store.events_after(cursor, Some((step, Kind::Log)), PAGE).await;
+    let from = cursor(&params)?;
+    let events = site.store.events_after(from, Some((step, Kind::Log)), PAGE).await;
     answer(events.map(|events| {
         LogPage {
-            next: events.last().map_or(cursor, |it| it.id),
+            next: events.last().map_or(from, |it| it.id),
             lines: events
                 .into_iter()
                 .map(|it| LogLine {
@@ -67,18 +57,18 @@ pub(super) async fn logs(
 /// client that comes back counts before `after`.
 pub(super) async fn stream(
     State(site): State<Shared>,
-    Query(after): Query<After>,
+    params: Params,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, super::frame::Refused> {
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok()?.parse().ok());
-    let cursor = match last {
+    let from = match last {
         Some(last) => last,
-        None => after.cursor()?,
+        None => cursor(&params)?,
     };
     let watch = site.store.watch_events();
     let stop = site.stop.clone();
     let stream = futures::stream::unfold(
-        (site, cursor, watch, Vec::new().into_iter()),
+        (site, from, watch, Vec::new().into_iter()),
         move |(site, mut cursor, mut watch, mut ready)| {
             let stop = stop.clone();
             async move {

@@ -1,11 +1,11 @@
 //! The handlers: each reads its body, asks one verb, and answers as the matching GET does.
 
 use axum::body::Body;
-use axum::extract::{Query, State};
-use serde::Deserialize;
+use axum::extract::State;
 
 use super::body;
 use super::frame::{Answer, answer};
+use super::query::Params;
 use super::types::{
     AppConfig, AppPreflights, AppRequest, ConfigValuesBody, Health, Infra, InstallationConfig,
     InstallationConfigBody, NetworkInterfaces, Status, StatusState, StepWithLogs,
@@ -14,20 +14,6 @@ use crate::flow::Step;
 use crate::refusal::Refusal;
 use crate::site::{Shared, Site};
 use crate::{answers, app, infra, installation, preflights, runner};
-
-/// Whether a failed state is to be left.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Retry {
-    retry: String,
-}
-
-impl Retry {
-    /// Only the exact word asks for it: the original's clients never send it.
-    fn is_asked(&self) -> bool {
-        self.retry == "true"
-    }
-}
 
 pub(super) async fn health() -> Answer<Health> {
     answer(Ok::<_, Refusal>(Health { status: "ok" }))
@@ -58,13 +44,13 @@ pub(super) async fn config_values(State(site): State<Shared>) -> Answer<ConfigVa
 
 pub(super) async fn config_patch(
     State(site): State<Shared>,
-    Query(retry): Query<Retry>,
+    params: Params,
     body: Body,
 ) -> Answer<ConfigValuesBody> {
     let sent: ConfigValuesBody = body::read(body, &["values"]).await?;
     // A client that goes away must not leave the machine between two states.
     let task =
-        tokio::spawn(async move { answers::patch(&site, &sent.values, retry.is_asked()).await });
+        tokio::spawn(async move { answers::patch(&site, &sent.values, params.is_retry()).await });
     let taken = task.await.map_err(|error| Refusal::internal(&error))?;
     answer(taken.map(|values| ConfigValuesBody { values }))
 }
@@ -77,12 +63,12 @@ pub(super) async fn installation_config(
 
 pub(super) async fn installation_configure(
     State(site): State<Shared>,
-    Query(retry): Query<Retry>,
+    params: Params,
     body: Body,
 ) -> Answer<Status> {
     let fields = ["adminConsolePort", "httpProxy", "httpsProxy", "noProxy"];
     let sent: InstallationConfig = body::read(body, &fields).await?;
-    installation::configure(&site, sent, retry.is_asked()).await?;
+    installation::configure(&site, sent, params.is_retry()).await?;
     installation_status(State(site)).await
 }
 
@@ -90,11 +76,8 @@ pub(super) async fn installation_status(State(site): State<Shared>) -> Answer<St
     answer(site.store.status(Step::Installation).await)
 }
 
-pub(super) async fn infra_setup(
-    State(site): State<Shared>,
-    Query(retry): Query<Retry>,
-) -> Answer<Infra> {
-    runner::begin(&site, Step::Infra, retry.is_asked()).await?;
+pub(super) async fn infra_setup(State(site): State<Shared>, params: Params) -> Answer<Infra> {
+    runner::begin(&site, Step::Infra, params.is_retry()).await?;
     infra_status(State(site)).await
 }
 
@@ -114,9 +97,9 @@ pub(super) async fn host_preflights_refused() -> Answer<Infra> {
 
 pub(super) async fn airgap_process(
     State(site): State<Shared>,
-    Query(retry): Query<Retry>,
+    params: Params,
 ) -> Answer<StepWithLogs> {
-    runner::begin(&site, Step::Airgap, retry.is_asked()).await?;
+    runner::begin(&site, Step::Airgap, params.is_retry()).await?;
     airgap_status(State(site)).await
 }
 
@@ -126,9 +109,9 @@ pub(super) async fn airgap_status(State(site): State<Shared>) -> Answer<StepWith
 
 pub(super) async fn app_preflights_run(
     State(site): State<Shared>,
-    Query(retry): Query<Retry>,
+    params: Params,
 ) -> Answer<AppPreflights> {
-    runner::begin(&site, Step::AppPreflights, retry.is_asked()).await?;
+    runner::begin(&site, Step::AppPreflights, params.is_retry()).await?;
     app_preflights_status(State(site)).await
 }
 
@@ -138,11 +121,11 @@ pub(super) async fn app_preflights_status(State(site): State<Shared>) -> Answer<
 
 pub(super) async fn app_start(
     State(site): State<Shared>,
-    Query(retry): Query<Retry>,
+    params: Params,
     body: Body,
 ) -> Answer<StepWithLogs> {
     let sent: AppRequest = body::read(body, &["ignoreAppPreflights"]).await?;
-    app::start(&site, sent.ignore_app_preflights, retry.is_asked()).await?;
+    app::start(&site, sent.ignore_app_preflights, params.is_retry()).await?;
     app_status(State(site)).await
 }
 

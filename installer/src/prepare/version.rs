@@ -43,7 +43,8 @@ pub(super) async fn check(
         (None, Some(vendor)) => {
             let after = Some(sequence - 1).filter(|it| 0 <= *it);
             let pending =
-                super::pending(vendor, &license.license, &release.channel_id, after).await?;
+                super::vendor::pending(vendor, &license.license, &release.channel_id, after)
+                    .await?;
             if let Some(newer) = pending
                 .releases
                 .iter()

@@ -1,11 +1,13 @@
 //! Starts the installer with a vendor and an installed application, and asks it things.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use axum::Json;
+use axum::extract::Path;
 use reqwest::Method;
 use sample::bundle::BundleSpec;
 use sample::license::Builder;
@@ -21,7 +23,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) fn kots() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
-        let path = Path::new(env!("CARGO_BIN_EXE_installer")).with_file_name("kots");
+        let path = PathBuf::from(env!("CARGO_BIN_EXE_installer")).with_file_name("kots");
         if !path.is_file() {
             let args = ["build", "--quiet", "--package", "kots-deploy", "--bin", "kots"];
             let status = Command::new(env!("CARGO")).args(args).status().unwrap();
@@ -35,9 +37,13 @@ pub(crate) fn kots() -> PathBuf {
 /// The vendor: the mirror of the sample application, in this process.
 pub(crate) struct Vendor {
     pub(crate) url: String,
+    events: Events,
     _runtime: tokio::runtime::Runtime,
     _folder: TempDir,
 }
+
+/// What the vendor was told: titles and bodies.
+type Events = Arc<Mutex<Vec<(String, Value)>>>;
 
 impl Vendor {
     pub(crate) fn start(license: &str) -> Self {
@@ -50,9 +56,20 @@ impl Vendor {
         sample::mirror::write_sample(folder.path(), license).unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = upstream::mirror::router(folder.path());
+        let events = Events::default();
+        let kept = Arc::clone(&events);
+        let keep = async move |Path(title): Path<String>, Json(body): Json<Value>| {
+            kept.lock().unwrap().push((title, body));
+        };
+        let router = upstream::mirror::router(folder.path())
+            .route("/embedded_cluster_metrics/{title}", axum::routing::post(keep));
         runtime.spawn(async move { axum::serve(listener, router).await });
-        Self { url, _runtime: runtime, _folder: folder }
+        Self { url, events, _runtime: runtime, _folder: folder }
+    }
+
+    /// What it was told so far.
+    pub(crate) fn events(&self) -> Vec<(String, Value)> {
+        self.events.lock().unwrap().clone()
     }
 }
 
@@ -153,9 +170,11 @@ impl Site {
     /// Uses the files of 1.1.0 with a preflight spec, whose program ends as told.
     pub(crate) fn with_preflights(self, output: &str, status: i32) -> Self {
         let (folder, bin) = (self.path("release"), self.path("preflight"));
-        let from = sample::app_folder().join("1.1.0");
-        let status_of = Command::new("cp").arg("-r").arg(from).arg(&folder).status().unwrap();
-        assert!(status_of.success());
+        for file in sample::release::sample_files("1.1.0").unwrap() {
+            let path = folder.join(&file.path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, file.bytes).unwrap();
+        }
         let told = format!(
             "channelID: {}\nchannelSlug: stable\nchannelSequence: 2\nappSlug: {}\nversionLabel: 1.1.0\n",
             sample::STABLE_ID,
@@ -231,7 +250,7 @@ impl Site {
     }
 }
 
-fn grep(folder: &Path, text: &str) -> bool {
+fn grep(folder: &std::path::Path, text: &str) -> bool {
     let folder = format!("{}/", folder.display());
     Command::new("grep").args(["-rqF", text]).arg(folder).status().unwrap().success()
 }
@@ -240,6 +259,8 @@ fn grep(folder: &Path, text: &str) -> bool {
 pub(crate) struct Manager {
     child: Child,
     pub(crate) url: String,
+    /// The line that says where it is.
+    pub(crate) said: String,
     pub(crate) prefix: String,
     pub(crate) http: reqwest::blocking::Client,
     pub(crate) token: String,
@@ -267,18 +288,19 @@ impl Answer {
 }
 
 impl Manager {
-    fn start(mut command: Command, prefix: &str) -> Self {
+    pub(crate) fn start(mut command: Command, prefix: &str) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut url = None;
         for line in lines {
             let line = line.unwrap();
-            if let Some((_, port)) = line.rsplit_once(':').filter(|_| line.contains("https://")) {
-                url = Some(format!("https://127.0.0.1:{port}"));
+            let port = line.rsplit_once(':').map(|(_, port)| port.to_owned());
+            if let Some(port) = port.filter(|_| line.contains("https://")) {
+                url = Some((format!("https://127.0.0.1:{port}"), line));
                 break;
             }
         }
-        let Some(url) = url else {
+        let Some((url, said)) = url else {
             let output = child.wait_with_output().unwrap();
             panic!("the installer did not start: {}", String::from_utf8_lossy(&output.stderr));
         };
@@ -289,7 +311,7 @@ impl Manager {
             .timeout(LIMIT)
             .build()
             .unwrap();
-        Self { child, url, prefix: prefix.to_owned(), http, token: String::new() }
+        Self { child, url, said, prefix: prefix.to_owned(), http, token: String::new() }
     }
 
     pub(crate) fn login(mut self) -> Self {
@@ -365,6 +387,14 @@ impl Manager {
         let pid = i32::try_from(self.child.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// The most memory it ever had, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Waits for its end.

@@ -2,7 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod api;
+#[cfg(feature = "fixture")]
+mod cases;
+mod charts;
 mod cli;
+mod cluster;
+mod conformance;
 mod harness;
 mod headless;
+mod load;
+mod telemetry;
+mod update;
 mod walks;

@@ -1,0 +1,268 @@
+//! With a cluster: a Kubernetes API in memory, and the original's `kots` played by a script that notes
+//! how it was called.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use base64::Engine as _;
+use fake_kube::FakeKube;
+use serde_json::{Value, json};
+
+use crate::harness::{Manager, PASSWORD, Site};
+
+const NAMESPACE: &str = "sample-app";
+
+/// A cluster with an admin console, and a site whose commands go to it.
+struct Cluster {
+    runtime: tokio::runtime::Runtime,
+    kube: FakeKube,
+    site: Site,
+}
+
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+impl Cluster {
+    fn start(site: Site) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let kube = runtime.block_on(FakeKube::start());
+        let cluster = Self { runtime, kube, site };
+        let crd = json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": { "name": "installations.embeddedcluster.replicated.com" },
+            "spec": {
+                "group": "embeddedcluster.replicated.com",
+                "scope": "Cluster",
+                "names": { "plural": "installations", "singular": "installation", "kind": "Installation", "listKind": "InstallationList" },
+                "versions": [{ "name": "v1beta1", "served": true, "storage": true, "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } } }],
+            },
+        });
+        cluster.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &crd);
+        let installation = |name: &str, id: &str| {
+            json!({
+                "apiVersion": "embeddedcluster.replicated.com/v1beta1",
+                "kind": "Installation",
+                "metadata": { "name": name },
+                "spec": { "clusterID": id },
+            })
+        };
+        let path = "/apis/embeddedcluster.replicated.com/v1beta1/installations";
+        cluster.create(path, &installation("20260101000000", "older"));
+        cluster.create(path, &installation("20260201000000", "the-cluster"));
+        cluster.create(
+            "/api/v1/namespaces",
+            &json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } }),
+        );
+        let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+        cluster.secret("kotsadm-password", &[("passwordBcrypt", hash.as_bytes())]);
+        let made =
+            rcgen::generate_simple_self_signed(vec!["console.example.com".to_owned()]).unwrap();
+        let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        cluster.secret("kotsadm-tls", &[("tls.crt", cert.as_bytes()), ("tls.key", key.as_bytes())]);
+        let script = format!(
+            "#!/bin/sh\necho \"$*\" >> '{calls}'\nenv | grep -E '^(EMBEDDED_CLUSTER_ID|POD_NAMESPACE|REPLICATED_APP_ENDPOINT|KOTS_REGISTRY_PASSWORD)=' | sort > '{env}'\n\
+             [ \"$1\" = get ] && {{ cat '{versions}'; exit 0; }}\n\
+             [ \"$1\" = deploy ] && cp \"$4\" '{given}'\n\
+             echo '  • Done ✓'\nexit 0\n",
+            calls = cluster.site.path("calls").display(),
+            env = cluster.site.path("env").display(),
+            versions = cluster.site.path("versions.json").display(),
+            given = cluster.site.path("given.yaml").display(),
+        );
+        let kots = cluster.site.path("kubectl-kots");
+        std::fs::write(&kots, script).unwrap();
+        std::fs::set_permissions(&kots, std::fs::Permissions::from_mode(0o755)).unwrap();
+        cluster.current("1.0.0", 1, "deployed");
+        cluster
+    }
+
+    /// What `kots get versions` answers.
+    fn current(&self, label: &str, sequence: i64, status: &str) {
+        let versions = json!([
+            { "versionLabel": "next", "channelSequence": 9, "sequence": 4, "status": "pending" },
+            { "versionLabel": label, "channelSequence": sequence, "sequence": 3, "status": status },
+        ]);
+        std::fs::write(self.site.path("versions.json"), versions.to_string()).unwrap();
+    }
+
+    fn create(&self, path: &str, object: &Value) {
+        let url = format!("{}{path}", self.kube.url());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let sent = self.runtime.block_on(client.post(url).json(object).send()).unwrap();
+        assert!(sent.status().is_success(), "{path}: {}", sent.status());
+    }
+
+    fn secret(&self, name: &str, data: &[(&str, &[u8])]) {
+        let data: serde_json::Map<String, Value> =
+            data.iter().map(|(key, value)| ((*key).to_owned(), json!(base64(value)))).collect();
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": { "name": name, "namespace": NAMESPACE },
+            "data": data,
+        });
+        self.create(&format!("/api/v1/namespaces/{NAMESPACE}/secrets"), &secret);
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let site = &self.site;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_installer"));
+        command
+            .args(["upgrade", "--target", "linux", "--manager-port", "0", "--license"])
+            .arg(site.path("license.yaml"))
+            .arg("--license-root-key")
+            .arg(sample::keys::root_public_path())
+            .arg("--data-dir")
+            .arg(site.path("data"))
+            .arg("--kots-binary")
+            .arg(site.path("kubectl-kots"))
+            .args(args)
+            .env("ENABLE_V3", "1")
+            .env("DISABLE_TELEMETRY", "1")
+            .env("KUBECONFIG", self.kube.kubeconfig())
+            .env("REPLICATED_APP_ENDPOINT", &site.vendor.url);
+        command
+    }
+
+    fn headless(&self, args: &[&str]) -> (i32, String) {
+        let mut command = self.command(args);
+        command.arg("--headless").arg("--config-values").arg(self.site.path("values.yaml"));
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().unwrap_or(-1), text)
+    }
+
+    fn read(&self, name: &str) -> String {
+        let text = std::fs::read_to_string(self.site.path(name)).unwrap();
+        text.replace(&self.site.folder.path().display().to_string(), "FOLDER")
+            .replace(&self.site.vendor.url, "VENDOR")
+    }
+}
+
+/// Whether the tests run as root, which `--target linux` needs with a cluster.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn the_originals_kots_is_called_by_the_letter_and_the_answers_are_kept() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed());
+    let (code, text) = cluster.headless(&[]);
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!(cluster.read("calls"), @r"
+    get versions sample-app -n sample-app -o json
+    deploy sample-app --config-values FOLDER/data/runs/app/config-values.yaml --channel-id 2fVbTqW8hL0dYkXcRzM4uJpS1aN --channel-sequence 2 --namespace sample-app --skip-preflights
+    ");
+    insta::assert_snapshot!(cluster.read("env"), @r"
+    EMBEDDED_CLUSTER_ID=the-cluster
+    POD_NAMESPACE=sample-app
+    REPLICATED_APP_ENDPOINT=VENDOR
+    ");
+    let secret = cluster.kube.object("secrets", NAMESPACE, "sample-app-config-values").unwrap();
+    insta::assert_json_snapshot!(secret["metadata"]["labels"], @r#"
+    {
+      "app.kubernetes.io/component": "config",
+      "app.kubernetes.io/managed-by": "embedded-cluster-installer",
+      "app.kubernetes.io/name": "sample-app",
+      "app.kubernetes.io/part-of": "embedded-cluster",
+      "app.kubernetes.io/version": "1.1.0"
+    }
+    "#);
+    let kept = secret["data"]["config-values.yaml"].as_str().unwrap();
+    let kept = base64::engine::general_purpose::STANDARD.decode(kept).unwrap();
+    assert_eq!(String::from_utf8(kept).unwrap(), cluster.read("given.yaml"));
+}
+
+#[test]
+fn images_of_a_bundle_go_to_the_registry_of_the_cluster() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed_airgapped());
+    let bundle = cluster.site.path("1.1.0.airgap").display().to_string();
+    let (code, text) = cluster.headless(&["--airgap-bundle", &bundle]);
+    assert_eq!(code, 1);
+    assert!(
+        text.ends_with(
+            "Error: process airgap: registry settings are required for airgap installations\n"
+        ),
+        "{text}"
+    );
+    let config = json!({ "auths": { "10.96.0.11:5000": { "username": "embedded-cluster", "password": "pushing-secret" } } });
+    cluster.secret("registry-creds", &[(".dockerconfigjson", config.to_string().as_bytes())]);
+    let (code, text) = cluster.headless(&["--airgap-bundle", &bundle]);
+    assert_eq!(code, 0, "{text}");
+    let calls = cluster.read("calls");
+    let pushes: Vec<_> = calls.lines().filter(|it| it.starts_with("admin-console")).collect();
+    assert_eq!(
+        pushes,
+        [
+            "admin-console push-images FOLDER/1.1.0.airgap 10.96.0.11:5000/sample-app --registry-username embedded-cluster"
+        ]
+    );
+    assert!(calls.contains("--license FOLDER/data/runs/app/license.yaml --airgap-bundle FOLDER/1.1.0.airgap --disable-image-push --namespace sample-app --skip-preflights"), "{calls}");
+}
+
+#[test]
+fn the_manager_has_the_consoles_certificate_password_and_answers() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed());
+    let document = "apiVersion: kots.io/v1beta1\nkind: ConfigValues\nmetadata: {name: c}\nspec: {values: {hostname: {value: kept.example.com}, admin_password: {valuePlaintext: kept-secret}}}\n";
+    cluster.secret("sample-app-config-values", &[("config-values.yaml", document.as_bytes())]);
+    let manager = Manager::start(cluster.command(&[]), "/api/linux/upgrade");
+    assert!(manager.said.contains("https://console.example.com:"), "{}", manager.said);
+    let manager = manager.login();
+    let kept = manager.get("/app/config/values").ok();
+    assert_eq!(kept["values"]["hostname"]["value"], "kept.example.com");
+    assert_eq!(kept["values"]["admin_password"]["value"], "••••••••");
+}
+
+#[test]
+fn what_the_cluster_does_not_have_is_named() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed());
+    let delete = |name: &str| {
+        let url = format!("{}/api/v1/namespaces/{NAMESPACE}/secrets/{name}", cluster.kube.url());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        cluster.runtime.block_on(client.delete(url).send()).unwrap();
+    };
+    cluster.current("1.2.0", 3, "deployed");
+    let (code, text) = cluster.headless(&[]);
+    assert_eq!(code, 1);
+    assert_eq!(
+        text,
+        "Error: downgrade detected: cannot upgrade from app version 1.2.0 to older version 1.1.0\n"
+    );
+    delete("kotsadm-password");
+    assert_eq!(
+        cluster.headless(&[]).1,
+        "Error: there is no secret kotsadm-password in the namespace sample-app\n"
+    );
+    delete("kotsadm-tls");
+    cluster.secret("kotsadm-tls", &[("tls.crt", b"no certificate"), ("tls.key", b"")]);
+    let (code, text) = cluster.headless(&[]);
+    assert_eq!(code, 1);
+    assert_eq!(
+        text,
+        "Error: the certificate in the secret kotsadm-tls cannot be used: the certificate is empty\n"
+    );
+    cluster.kube.refuse(|_, path, _| {
+        path.contains("/installations").then(|| (403, "Forbidden", "not for you".to_owned()))
+    });
+    let (code, text) = cluster.headless(&[]);
+    assert_eq!(code, 1);
+    assert!(
+        text.contains("could not list the installations of the embedded cluster")
+            && text.contains("not for you"),
+        "{text}"
+    );
+}
