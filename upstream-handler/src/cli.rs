@@ -2,6 +2,7 @@
 
 mod config;
 mod mirror;
+mod render;
 mod serve;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
     Mirror(mirror::Args),
     /// Shows the config of a release folder: items, values, problems, and what an upgrade changes.
     Config(config::Args),
+    /// Renders a release folder offline, as the server would, and lists what does not render.
+    Render(render::Args),
 }
 
 /// Runs the command of the process's arguments.
@@ -52,9 +55,10 @@ pub fn run() -> ExitCode {
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let result = runtime.block_on(async {
             match args.command {
-                Command::Serve(args) => serve::run(args).await,
-                Command::Mirror(args) => mirror::run(args).await,
-                Command::Config(args) => config::run(&args),
+                Command::Serve(args) => serve::run(args).await.map(|()| ExitCode::SUCCESS),
+                Command::Mirror(args) => mirror::run(args).await.map(|()| ExitCode::SUCCESS),
+                Command::Render(args) => render::run(args),
+                Command::Config(args) => config::run(&args).map(|()| ExitCode::SUCCESS),
             }
         });
         // Blocking work that does not end may not keep the process.
@@ -62,7 +66,7 @@ pub fn run() -> ExitCode {
         result
     });
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprint_error(&error);
             ExitCode::FAILURE

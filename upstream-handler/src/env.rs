@@ -55,6 +55,8 @@ pub const KOTSADM_REGISTRY_PLAIN_HTTP: &str = "KOTSADM_REGISTRY_PLAIN_HTTP";
 /// `1`: any certificate of the image registry will do. An addition of ours.
 pub const KOTSADM_REGISTRY_INSECURE_SKIP_TLS_VERIFY: &str =
     "KOTSADM_REGISTRY_INSECURE_SKIP_TLS_VERIFY";
+/// The `kustomize` program. Default: the one on PATH. An addition of ours.
+pub const KOTS_KUSTOMIZE: &str = "KOTS_KUSTOMIZE";
 /// What is logged, in the syntax of `tracing-subscriber`. Default `info`.
 pub const KOTSADM_LOG: &str = "KOTSADM_LOG";
 /// `<point>[:n]`: kills the process at a write point. Only with the feature `faults`.

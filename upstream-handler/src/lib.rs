@@ -18,6 +18,7 @@ pub mod faults;
 mod http;
 mod install;
 mod license;
+pub mod offline;
 mod preflight;
 pub mod release;
 pub(crate) mod render;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use airgap::write::{BundleWriter, WriteError};
 use kinds::application::Application;
 use kinds::config::{ConfigValues, Generated, Given, apply_values};
+use kinds::context::RegistrySettings;
 use kinds::installation::Installation;
 use kinds::license::VerifiedLicense;
 use kinds::release::{IncompatibleKots, Purpose, kots_version_gate};
@@ -28,8 +29,10 @@ use crate::faults;
 use crate::http::once::Once;
 use crate::http::reply::Reply;
 use crate::release::{
-    self, Built, Facts, Input, KotsVersions, Preflights, ReleaseError, UPSTREAM, USERDATA, Version,
+    self, Built, DOWNSTREAM, Facts, Input, KotsVersions, Preflights, ReleaseError, UPSTREAM,
+    USERDATA, Version,
 };
+use crate::render::programs::Programs;
 use crate::store::apps::{AppRow, StoredLicense, put_installed, put_license};
 use crate::store::leases::Fence;
 use crate::store::tasks::{TaskEnd, end_task};
@@ -186,6 +189,14 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
     let input = Input {
         app_slug: &recipe.app.slug,
         namespace: &recipe.app.namespace,
+        console_namespace: &shared.namespace,
+        app_id: &recipe.app.id,
+        console_id: "",
+        registry: &RegistrySettings::default(),
+        rewrite_images: false,
+        downstreams: &[DOWNSTREAM.to_owned()],
+        identity_config: None,
+        programs: &Programs::find(),
         is_airgap: recipe.app.is_airgap,
         sequence,
         license: &recipe.license,

@@ -5,6 +5,7 @@ mod airgap;
 mod bundle;
 mod config;
 mod measure;
+mod render;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 11)]
     runs: usize,
     /// Only these measurements, all without it.
-    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "config", "airgap", "bundle"])]
+    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "config", "render", "airgap", "bundle"])]
     only: Vec<String>,
 }
 
@@ -53,6 +54,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if wanted("bundle") {
         bundle::run(&programs, args.size_mib, folder.path(), &mut table)?;
+    }
+    if wanted("render") {
+        render::run(&programs, args.runs.min(5), folder.path(), &mut table)?;
     }
     sh::say("\n| what | figure | limit |\n|---|---|---|");
     for row in &table.rows {

@@ -29,6 +29,7 @@ use crate::license::License;
 pub(crate) use render::is_template;
 pub(crate) use tls::Pair;
 
+pub use images::{Domains, docker_config, domains};
 pub use render::{RenderError, Renderer, render_text};
 pub use tls::TlsPairs;
 

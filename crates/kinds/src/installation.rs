@@ -60,6 +60,7 @@ pub struct KnownImage {
     /// The image.
     pub image: String,
     /// Whether it needs credentials.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_private: bool,
 }
 

@@ -127,7 +127,17 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 ///
 /// Any [`enum@Error`] but [`Error::Type`] and [`Error::Write`].
 pub fn to_value(text: &str) -> Result<Value, Error> {
-    parse::document(text)
+    parse::document(text, scalar::plain)
+}
+
+/// Reads one document as kustomize does, which makes the objects that are deployed: as [`to_value`],
+/// but words such as `yes` and `on` are text, and a date becomes a time.
+///
+/// # Errors
+///
+/// Those of [`to_value`].
+pub fn to_manifest(text: &str) -> Result<Value, Error> {
+    parse::document(text, scalar::plain_manifest)
 }
 
 /// Turns a value into `T`, naming the field that does not fit.

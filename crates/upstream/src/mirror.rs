@@ -34,7 +34,7 @@ use folder::{App, Channel, Release};
 use reply::Refusal;
 
 pub use folder::{MirrorError, Summary, check};
-pub use pack::pack_release;
+pub use pack::{pack_release, release_files};
 
 type Folder = State<Arc<PathBuf>>;
 type Answer = Result<Response, Refusal>;

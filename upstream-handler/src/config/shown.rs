@@ -2,6 +2,7 @@
 
 use kinds::application::Application;
 use kinds::config::{Config, ConfigValues};
+use kinds::context::RegistrySettings;
 use kinds::installation::Installation;
 use kinds::license::{LicenseError, verify};
 use thiserror::Error;
@@ -11,7 +12,7 @@ use super::{group_errors, screen};
 use crate::context::Context;
 use crate::release::contexts::Screen;
 use crate::release::vendor::{Vendor, VendorConfig};
-use crate::release::{Input, Preflights, ReleaseError};
+use crate::release::{Input, Preflights, Programs, ReleaseError};
 use crate::store::apps::AppRow;
 use crate::store::versions::{VersionContent, VersionRow};
 use crate::versions;
@@ -75,6 +76,14 @@ pub(crate) fn show(
     let input = Input {
         app_slug: &app.slug,
         namespace: &app.namespace,
+        console_namespace: &shared.namespace,
+        app_id: &app.id,
+        console_id: "",
+        registry: &RegistrySettings::default(),
+        rewrite_images: false,
+        downstreams: &[],
+        identity_config: None,
+        programs: &Programs::default(),
         is_airgap: app.is_airgap,
         sequence,
         license: &license,

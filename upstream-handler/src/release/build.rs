@@ -1,23 +1,23 @@
 //! Makes a version out of a release.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use kinds::config::{ConfigValues, Generated, GroupErrors, MissingItem, Resolution};
-use kinds::gvk::{Gvk, is_included};
-use kinds::helm_chart::HelmChart;
+use kinds::context::domains;
 use kinds::installation::{FileError, Installation};
 use kinds::yaml;
 use serde_json::{Value, json};
 use wire::app::YamlError;
 
-use super::contexts::{Screen, Templates};
-use super::tree::{self, KOTS_KINDS, SKIPPED, UPSTREAM, USERDATA, require_text, write};
+use super::contexts::{Screen, Templates, contexts};
+use super::deliver::{self, Delivery};
+use super::stage::{Collected, Stage};
+use super::tree::{self, KOTS_KINDS, UPSTREAM, USERDATA, write};
 use super::vendor::{Vendor, VendorConfig};
-use super::{Chart, Facts, Input, Preflights, ReleaseError};
-use crate::render::charts::{self, ChartKind};
-use crate::render::documents::{Content, Document, documents, file_name};
-use crate::render::manifests::Manifests;
-use crate::render::sources::{self, Source};
+use super::{Chart, Facts, Input, KOTS_VERSION, Preflights, ReleaseError};
+use crate::render::charts::sdk;
+use crate::render::sources;
 
 /// A version that was built, beside what is in its tree.
 #[derive(Debug)]
@@ -79,15 +79,18 @@ impl Status {
     }
 }
 
-/// Makes (or makes again) everything in `dir` but the vendor's files in `dir/upstream`.
+/// Makes (or makes again) everything in `dir` but the vendor's files in `dir/upstream` and what an
+/// operator has in `dir/overlays/downstreams`. Archives of charts that hold the vendor's SDK are
+/// written again with what it must know of the installation.
 ///
-/// Blocking: call it on a blocking thread. Peak memory is bounded by the largest YAML file, not by
-/// the release. On error `dir` is left half made and must be thrown away.
+/// Blocking: call it on a blocking thread. Peak memory is bounded by the largest YAML file and by what
+/// tells objects apart, not by the release. On error `dir` is left half made and must be thrown away.
 ///
 /// # Errors
 ///
-/// The release cannot be read or rendered, naming file, kind, and for templates function and line;
-/// or the disk failed ([`ReleaseError::is_io`]).
+/// The release cannot be read or rendered, naming file, kind, and for templates function, line and
+/// column, everything that is wrong at once ([`ReleaseError::each`]); or the disk failed
+/// ([`ReleaseError::is_io`]).
 pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
     // Drawn here and not by templates, so that one build is one drawing.
     let seed = rand::random();
@@ -96,33 +99,57 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
     let files = tree::vendor_files(&root)?;
     let sources = sources::find(&root, &files)?;
     let vendor = Vendor::read(&root, &sources)?;
+    let domains = domains(&contexts(&vendor, input, seed));
+    let sdk = sdk::Facts {
+        names: &input.installation.replicated_chart_names,
+        console_id: input.console_id,
+        app_id: input.app_id,
+        user_agent: format!("KOTS/v{KOTS_VERSION}"),
+        is_airgap: input.is_airgap,
+        license: &input.license.license,
+        license_text: &input.license.raw,
+        hosts: [&domains.proxy, &domains.registry],
+    };
+    sdk::configure(&root, &files, &sdk)?;
     let screen = Screen::resolve(&vendor, input, seed)?;
     let is_config_missing = !screen.required_items.is_empty();
 
-    let mut stage = Stage {
-        dir,
-        root: &root,
-        templates: Templates::new(&vendor, input, &screen, seed),
-        config: screen.document(&vendor),
-        is_config_missing,
-        facts: Facts::default(),
-        charts: Vec::new(),
-        manifests: Manifests::new(dir),
-        yaml_errors: Vec::new(),
-        notes: Vec::new(),
-    };
+    let templates = Templates::new(&vendor, input, &screen, seed);
+    let mut stage = Stage::new(dir, templates, &screen, screen.document(&vendor));
     for source in &sources {
         stage.file(source)?;
     }
-    let Stage { facts, charts: kinds, manifests, yaml_errors, notes, .. } = stage;
+    if !is_config_missing {
+        stage.charts(&files, input)?;
+    }
+    let Collected { facts, kind_images, chart_images, yaml_errors, mut charts, base, mut notes } =
+        stage.finish()?;
 
-    write_userdata(dir, &vendor, input, &screen.values, &yaml_errors)?;
-    let (charts, manifests) = if is_config_missing {
-        (Vec::new(), Vec::new())
-    } else {
-        let packed = if kinds.is_empty() { Vec::new() } else { charts::packed(&root, &files)? };
-        (charts::place(dir, kinds, &packed)?, manifests.finish()?)
-    };
+    let mut known = Vec::new();
+    let mut manifests = Vec::new();
+    if !is_config_missing {
+        let images: BTreeSet<String> = kind_images.into_iter().chain(chart_images).collect();
+        let delivery = Delivery { vendor: &vendor, domains, images };
+        let (layers, merged) = base.finish()?;
+        notes.extend(merged);
+        let done = deliver::deliver(dir, input, layers, delivery)?;
+        (known, manifests) = (done.known_images, done.manifests);
+        charts.sort_by(|a, b| {
+            (a.weight, &a.chart_name, &a.release_name).cmp(&(
+                b.weight,
+                &b.chart_name,
+                &b.release_name,
+            ))
+        });
+    }
+    let mut installation = input.installation.clone();
+    installation.known_images = known;
+    let recorded = |it: &YamlError| FileError { path: it.path.clone(), error: it.error.clone() };
+    installation.yaml_errors = yaml_errors.iter().map(recorded).collect();
+    if installation.release_notes.is_empty() {
+        installation.release_notes.clone_from(&facts.release_notes);
+    }
+    write_userdata(dir, &vendor, input, &screen.values, &installation)?;
     Ok(Built {
         status: Status::of(is_config_missing, &facts, input.preflights),
         facts,
@@ -138,140 +165,35 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
     })
 }
 
-/// A release on its way through rendering.
-struct Stage<'a> {
-    dir: &'a Path,
-    root: &'a Path,
-    templates: Templates,
-    /// The resolved Config, as text.
-    config: Option<String>,
-    is_config_missing: bool,
-    facts: Facts,
-    charts: Vec<ChartKind>,
-    manifests: Manifests<'a>,
-    yaml_errors: Vec<YamlError>,
-    notes: Vec<String>,
-}
-
-impl Stage<'_> {
-    /// Renders one file and puts its documents where they belong.
-    fn file(&mut self, source: &Source) -> Result<(), ReleaseError> {
-        if source.is_operator_data() {
-            self.notes.push(format!(
-                "`{}` of the release is left out: it belongs to an installation",
-                source.path
-            ));
-            return Ok(());
-        }
-        let is_kots = source.kinds.iter().any(Gvk::is_kots_kind);
-        if self.is_config_missing && !is_kots {
-            return Ok(());
-        }
-        let text = require_text(self.root, &source.path)?;
-        // A Config is rendered item by item, not as a text.
-        let is_config = source.kinds.len() == 1 && source.holds("kots.io/v1beta1", "Config");
-        let rendered = if is_config { text } else { self.templates.render(&source.path, &text)? };
-
-        let mut kots_kinds = Vec::new();
-        for (index, document) in documents(&rendered).into_iter().enumerate() {
-            kots_kinds.extend(self.document(&source.path, index, document)?);
-        }
-        if kots_kinds.is_empty() {
-            return Ok(());
-        }
-        write(self.dir, &format!("{KOTS_KINDS}/{}", source.path), &kots_kinds.join("\n---\n"))
-    }
-
-    /// Puts one document where it belongs; returns what goes to `kotsKinds/`.
-    fn document(
-        &mut self,
-        path: &str,
-        index: usize,
-        document: Document,
-    ) -> Result<Option<String>, ReleaseError> {
-        let Document { text, content } = document;
-        match content {
-            Content::KotsKind(gvk, value) => self.kots_kind(path, &gvk, &value, text),
-            Content::Manifest(value) if is_included(&value) => {
-                if !self.is_config_missing {
-                    self.manifests.add(path, index, &text)?;
-                }
-                Ok(None)
-            }
-            Content::Manifest(_) => Ok(None),
-            Content::NoObject(why) => {
-                self.notes.extend(why.map(|why| format!("`{path}`: {why}")));
-                Ok(None)
-            }
-            Content::Broken(error) => {
-                if let Some(gvk) = kinds::gvk::sniff(&text).filter(Gvk::is_kots_kind) {
-                    return Err(ReleaseError::Broken {
-                        path: path.to_owned(),
-                        kind: gvk.to_string(),
-                        what: error,
-                    });
-                }
-                let name = file_name(path, index);
-                write(self.dir, &format!("{SKIPPED}/{name}"), &text)?;
-                self.yaml_errors.push(YamlError { path: name, error });
-                Ok(None)
-            }
-        }
-    }
-
-    fn kots_kind(
-        &mut self,
-        path: &str,
-        gvk: &Gvk,
-        value: &Value,
-        text: String,
-    ) -> Result<Option<String>, ReleaseError> {
-        let unreadable =
-            |source| ReleaseError::Kind { path: path.to_owned(), kind: gvk.kind.clone(), source };
-        if gvk.is_operator_data() {
-            self.notes.push(format!(
-                "the {} in `{path}` of the release is left out: it belongs to an installation",
-                gvk.kind
-            ));
-            return Ok(None);
-        }
-        self.facts.note(gvk, value, &text).map_err(unreadable)?;
-        match gvk.kind.as_str() {
-            "Config" if gvk.api_version == "kots.io/v1beta1" => {
-                Ok(Some(self.config.clone().unwrap_or(text)))
-            }
-            "HelmChart" => {
-                let chart = HelmChart::parse(&text).map_err(unreadable)?;
-                self.charts.push(ChartKind { path: path.to_owned(), chart });
-                Ok(Some(text))
-            }
-            _ => Ok(Some(text)),
-        }
-    }
-}
-
 /// Writes what belongs to the installation, where the original has it and where it reads it.
 fn write_userdata(
     dir: &Path,
     vendor: &Vendor,
     input: &Input<'_>,
     values: &ConfigValues,
-    yaml_errors: &[YamlError],
+    installation: &Installation,
 ) -> Result<(), ReleaseError> {
-    let yaml_errors = yaml_errors
-        .iter()
-        .map(|it| FileError { path: it.path.clone(), error: it.error.clone() })
-        .collect();
-    let installation = Installation { yaml_errors, ..input.installation.clone() };
-    for (name, text) in [
-        ("config.yaml", &values.to_yaml(&vendor.name)),
-        ("license.yaml", &input.license.raw),
-        ("installation.yaml", &installation.to_yaml(&vendor.name)),
-    ] {
+    let identity = input.identity_config.map(written_anew);
+    let files = [
+        ("config.yaml", Some(values.to_yaml(&vendor.name))),
+        ("license.yaml", Some(written_anew(&input.license.raw)).filter(|it| !it.is_empty())),
+        ("installation.yaml", Some(installation.to_yaml(&vendor.name))),
+        ("identityconfig.yaml", identity),
+    ];
+    for (name, text) in files.iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
         write(dir, &format!("{UPSTREAM}/{USERDATA}/{name}"), text)?;
         write(dir, &format!("{KOTS_KINDS}/{USERDATA}/{name}"), text)?;
     }
     Ok(())
+}
+
+/// A document as the original writes it back: without comments, keys in order, with a status. A
+/// licence verifies as before: its signed data are one of its texts.
+fn written_anew(text: &str) -> String {
+    let Ok(Value::Object(mut map)) = yaml::to_value(text) else { return text.to_owned() };
+    map.entry("status").or_insert_with(|| json!({}));
+    let value = crate::render::rendered::sorted(Value::Object(map));
+    yaml::to_string(&value).unwrap_or_else(|_| text.to_owned())
 }
 
 /// Writes the document of a resolved Config.

@@ -154,13 +154,14 @@ impl Templates {
     }
 }
 
-fn contexts(vendor: &Vendor, input: &Input<'_>, seed: [u8; 32]) -> Contexts {
+/// What templates of a release read, config items aside.
+pub(super) fn contexts(vendor: &Vendor, input: &Input<'_>, seed: [u8; 32]) -> Contexts {
     let installation = input.installation;
     Contexts {
         world: World {
             now: input.now,
             seed,
-            namespace: input.namespace.to_owned(),
+            namespace: input.console_namespace.to_owned(),
             ..input.surroundings.world()
         },
         app_slug: input.app_slug.to_owned(),
@@ -177,6 +178,7 @@ fn contexts(vendor: &Vendor, input: &Input<'_>, seed: [u8; 32]) -> Contexts {
             proxy_domain: installation.replicated_proxy_domain.clone(),
         },
         application: vendor.application.clone(),
+        registry: input.registry.clone(),
         ..Contexts::default()
     }
 }

@@ -3,10 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kinds::config::ResolveError;
+use kinds::config::{RepeatError, ResolveError};
 use kinds::context::RenderError;
 use kinds::gvk::KindError;
 use thiserror::Error;
+
+use crate::render::programs::ProgramError;
 
 /// Why a version cannot be built or read.
 #[derive(Debug, Error)]
@@ -107,15 +109,50 @@ pub enum ReleaseError {
         #[source]
         source: ResolveError,
     },
-    /// Something this program does not render.
-    #[error("`{path}`: {kind} is not supported: {why}")]
-    Unsupported {
+    /// A list entry or object that a config item repeats is not there.
+    #[error("could not repeat a part of `{path}`")]
+    Repeat {
         /// Path in the release.
         path: String,
-        /// API version and kind.
-        kind: String,
-        /// What exactly, and what is supported.
-        why: &'static str,
+        /// The item and the path it names.
+        #[source]
+        source: RepeatError,
+    },
+    /// A chart does not render.
+    #[error("`{path}`: the chart of the Helm release `{release}` does not render")]
+    ChartRender {
+        /// Path of its kind in the release.
+        path: String,
+        /// Name of the Helm release.
+        release: String,
+        /// What Helm said.
+        #[source]
+        source: ProgramError,
+    },
+    /// An operator's patch does not fit.
+    #[error("could not put `{path}` over the manifests")]
+    Kustomize {
+        /// Folder of the downstream.
+        path: String,
+        /// What kustomize said.
+        #[source]
+        source: ProgramError,
+    },
+    /// An object has the identity of another.
+    #[error("`{path}`: {object} is there already: {what}")]
+    Collision {
+        /// Path in the release.
+        path: String,
+        /// Kind and name.
+        object: String,
+        /// What the other one is.
+        what: String,
+    },
+    /// More than one thing is wrong.
+    #[error("{} things of the release do not render: {}", errors.len(), listed(errors))]
+    Several {
+        /// What, in order of paths.
+        errors: Vec<ReleaseError>,
     },
     /// A chart's own data are wrong.
     #[error("`{path}`: {what}")]
@@ -127,10 +164,42 @@ pub enum ReleaseError {
     },
 }
 
+/// Errors with their causes, one after the other.
+fn listed(errors: &[ReleaseError]) -> String {
+    errors.iter().map(ReleaseError::told).collect::<Vec<_>>().join("; ")
+}
+
 impl ReleaseError {
     /// Whether the disk, and not the release, is at fault.
     pub fn is_io(&self) -> bool {
         matches!(self, Self::Disk { .. })
+    }
+
+    /// The error with its causes, in one line.
+    pub fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+
+    /// What is wrong, one by one.
+    pub fn each(&self) -> Vec<&Self> {
+        match self {
+            Self::Several { errors } => errors.iter().collect(),
+            one => vec![one],
+        }
+    }
+
+    /// One error of several; `None` of none.
+    pub(crate) fn of(mut errors: Vec<Self>) -> Option<Self> {
+        match errors.len() {
+            0 | 1 => errors.pop(),
+            _ => Some(Self::Several { errors }),
+        }
     }
 
     /// Makes an I/O error into one that names operation and path.

@@ -45,13 +45,16 @@ pub struct Facts {
 pub struct Chart {
     /// Name of the Helm release; also the folder's name below `helm/`.
     pub release_name: String,
+    /// Name of the chart.
+    pub chart_name: String,
     /// Namespace; empty for the application's.
     pub namespace: String,
     /// The lower goes first; equal ones by chart name.
     pub weight: i64,
     /// Flags for `helm upgrade`.
     pub upgrade_flags: Vec<String>,
-    /// Path of the packed chart, relative to the tree.
+    /// Path of the packed chart, relative to the tree; of a chart that was rendered here and that Helm
+    /// installs (v1beta1 with `useHelmInstall`) the path of its folder.
     pub archive: String,
     /// Path of the values, relative to the tree.
     pub values: String,

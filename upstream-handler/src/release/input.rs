@@ -2,11 +2,12 @@
 
 use kinds::cipher::Cipher;
 use kinds::config::{ConfigValues, Generated};
-use kinds::context::World;
+use kinds::context::{RegistrySettings, World};
 use kinds::installation::Installation;
 use kinds::license::VerifiedLicense;
 
 use crate::env;
+use crate::render::programs::Programs;
 
 /// Everything beside the vendor's files that a version is made from.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,13 @@ pub struct Input<'a> {
     pub app_slug: &'a str,
     /// Namespace the application is deployed to.
     pub namespace: &'a str,
+    /// Namespace the console is in: templates and charts that name none are given it. Nearly always the
+    /// same one.
+    pub console_namespace: &'a str,
+    /// Id of the application in this console; empty when it has none.
+    pub app_id: &'a str,
+    /// Id of this console; empty when it has none.
+    pub console_id: &'a str,
     /// Whether the installation has no way to the vendor.
     pub is_airgap: bool,
     /// The number the version gets in this installation.
@@ -23,6 +31,16 @@ pub struct Input<'a> {
     pub license: &'a VerifiedLicense,
     /// Which release this is: cursor, channel, label, required, notes, dates, domains.
     pub installation: &'a Installation,
+    /// The operator's image registry; without a host there is none.
+    pub registry: &'a RegistrySettings,
+    /// Whether all images come from the registry; otherwise private ones go through the vendor's proxy.
+    pub rewrite_images: bool,
+    /// Names of the downstreams, the one that is deployed first.
+    pub downstreams: &'a [String],
+    /// The operator's settings of the identity service, as YAML; kept with the version.
+    pub identity_config: Option<&'a str>,
+    /// Programs that render charts and patches.
+    pub programs: &'a Programs,
     /// Stored values of the version before, or the operator's: passwords are cipher text or
     /// `valuePlaintext`.
     pub values: &'a ConfigValues,

@@ -18,13 +18,17 @@ pub const BASE: &str = "base";
 pub const RENDERED: &str = "rendered";
 /// Charts and their values, by Helm release.
 pub const HELM: &str = "helm";
+/// What is put over the manifests, for this installation and by its operator.
+pub(crate) const OVERLAYS: &str = "overlays";
 /// Files that could not be read as YAML, below no other folder, as in the original.
 pub(crate) const SKIPPED: &str = "skippedFiles";
 /// The one downstream there is.
 pub const DOWNSTREAM: &str = "this-cluster";
 
-/// Everything a build makes, beside `upstream/userdata`.
-pub(crate) const DERIVED: [&str; 6] = [KOTS_KINDS, BASE, RENDERED, HELM, SKIPPED, "overlays"];
+/// Everything a build makes, beside `upstream/userdata`. An operator's own changes are in
+/// `overlays/downstreams`, which stays.
+pub(crate) const DERIVED: [&str; 6] =
+    [KOTS_KINDS, BASE, RENDERED, HELM, SKIPPED, "overlays/midstream"];
 
 /// The largest file that is rendered, in bytes.
 pub(crate) const TEXT_BYTES: u64 = kinds::yaml::MAX_BYTES as u64;
@@ -123,8 +127,19 @@ pub(crate) fn require_text(root: &Path, path: &str) -> Result<String, ReleaseErr
 
 /// Writes a file below `root`, making its folders.
 pub(crate) fn write(root: &Path, path: &str, text: &str) -> Result<(), ReleaseError> {
-    let full = make_parent(root, path)?;
-    fs::write(&full, text).map_err(ReleaseError::disk("write", &full))
+    write_bytes(root, path, text.as_bytes())
+}
+
+/// Writes a file of bytes below `root`, making its folders.
+pub(crate) fn write_bytes(root: &Path, path: &str, bytes: &[u8]) -> Result<(), ReleaseError> {
+    let full = root.join(path);
+    match fs::write(&full, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let full = make_parent(root, path)?;
+            fs::write(&full, bytes).map_err(ReleaseError::disk("write", &full))
+        }
+        done => done.map_err(ReleaseError::disk("write", &full)),
+    }
 }
 
 /// Puts the file `from` at `to`, both below `root`, sharing its bytes where the disk can.

@@ -10,15 +10,15 @@ use super::TargetError;
 /// Largest manifest that is read, in bytes.
 const MAX_BYTES: u64 = kinds::yaml::MAX_BYTES as u64;
 
-/// Calls `visit` with every text below `folder`, in order of names; a folder `skip` at the top
-/// is left out.
+/// Calls `visit` with every text below `folder`, in order of names; folders of the names `skip` at
+/// the top are left out.
 ///
 /// # Errors
 ///
 /// The disk failed, a file is too large, or `visit` says so.
 pub(crate) fn files(
     folder: &Path,
-    skip: Option<&str>,
+    skip: &[&str],
     visit: &mut dyn FnMut(&Path, &str) -> Result<(), TargetError>,
 ) -> Result<(), TargetError> {
     let read = |error| TargetError::File {
@@ -33,8 +33,8 @@ pub(crate) fn files(
         let path = entry.path();
         let kind = entry.file_type().map_err(read)?;
         if kind.is_dir() {
-            if skip.is_none_or(|skip| entry.file_name() != skip) {
-                files(&path, None, visit)?;
+            if skip.iter().all(|skip| entry.file_name() != *skip) {
+                files(&path, &[], visit)?;
             }
             continue;
         }
@@ -70,7 +70,7 @@ pub(crate) fn files(
 /// As [`files`]; a document that is not YAML.
 pub(crate) fn documents(
     folder: &Path,
-    skip: Option<&str>,
+    skip: &[&str],
     visit: &mut dyn FnMut(&Path, Value),
 ) -> Result<(), TargetError> {
     files(folder, skip, &mut |path, text| {
@@ -106,5 +106,5 @@ pub(crate) fn files_if_any(
     folder: &Path,
     visit: &mut dyn FnMut(&Path, &str) -> Result<(), TargetError>,
 ) -> Result<(), TargetError> {
-    if folder.is_dir() { files(folder, None, visit) } else { Ok(()) }
+    if folder.is_dir() { files(folder, &[], visit) } else { Ok(()) }
 }

@@ -97,7 +97,7 @@ async fn what_was_changed_by_hand_is_seen() {
     let site = Site::new();
     site.install(&Builder::new().yaml()).await;
     let place = site.target().join("current");
-    let manifest = place.join("web-deployment.yaml");
+    let manifest = place.join("sample-web-deployment.yaml");
     let whole = std::fs::read(&manifest).unwrap();
 
     std::fs::write(&manifest, "junk").unwrap();

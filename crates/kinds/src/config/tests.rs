@@ -149,8 +149,8 @@ fn what_cannot_be_resolved_says_why() {
         resolved.expect_err("it cannot be resolved").to_string()
     };
     insta::assert_snapshot!(check(r#"{name: a, default: '{{repl ConfigOption "b"}}'}, {name: b, value: '{{repl ConfigOption "a"}}'}"#), @"the config items depend on one another in a circle: a → b → a");
-    insta::assert_snapshot!(check("{name: a, default: '{{repl Frobnicate }}'}"), @"config item `a`, default:1: the template function `Frobnicate` does not exist");
-    insta::assert_snapshot!(check("{name: a, when: 'repl{{ if }}'}"), @"config item `a`, when:1: missing value for if");
+    insta::assert_snapshot!(check("{name: a, default: '{{repl Frobnicate }}'}"), @"config item `a`, default:1:8: the template function `Frobnicate` does not exist");
+    insta::assert_snapshot!(check("{name: a, when: 'repl{{ if }}'}"), @"config item `a`, when:1:1: missing value for if");
     insta::assert_snapshot!(check(r#"{name: a, default: '{{repl $n := "b" }}{{repl ConfigOption $n }}'}, {name: b, value: '{{repl ConfigOption (print "a") }}'}"#), @"the config items depend on one another in a circle: a → b → a");
     insta::assert_snapshot!(check("{name: a}, {name: a}"), @"the config has two items of the name `a`, one is allowed");
 }

@@ -9,15 +9,16 @@ use crate::context::text::base64_encode;
 const DEFAULT_REGISTRY: &str = "registry.replicated.com";
 
 /// The vendor's hosts of images.
-pub(super) struct Domains {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domains {
     /// The registry.
-    pub(super) registry: String,
+    pub registry: String,
     /// The proxy to other registries.
-    pub(super) proxy: String,
+    pub proxy: String,
 }
 
 /// The hosts of the version, else of the Application, else the default ones.
-pub(super) fn domains(contexts: &Contexts) -> Domains {
+pub fn domains(contexts: &Contexts) -> Domains {
     let application = contexts.application.as_ref();
     let first = |texts: [&str; 3]| {
         texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().to_owned()
@@ -37,7 +38,7 @@ pub(super) fn domains(contexts: &Contexts) -> Domains {
 }
 
 /// The JSON text of a docker config with one login for several hosts.
-pub(super) fn docker_config(hosts: &[&str], username: &str, password: &str) -> String {
+pub fn docker_config(hosts: &[&str], username: &str, password: &str) -> String {
     let auth = base64_encode(format!("{username}:{password}").as_bytes());
     // Go writes maps in the order of their keys.
     let mut hosts = hosts.to_vec();

@@ -19,34 +19,40 @@ const SECOND: &str = "repl{{";
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum RenderError {
     /// A template calls a function that there is none of.
-    #[error("{file}:{line}: the template function `{function}` does not exist")]
+    #[error("{}: the template function `{function}` does not exist", place(file, *line, *column))]
     UnknownFunction {
         /// The file.
         file: String,
         /// The line, from 1; 0 when unknown.
         line: usize,
+        /// The column, from 1; 0 when unknown.
+        column: usize,
         /// The function.
         function: String,
     },
     /// A function failed.
-    #[error("{file}:{line}: the template function `{function}` failed: {what}")]
+    #[error("{}: the template function `{function}` failed: {what}", place(file, *line, *column))]
     Function {
         /// The file.
         file: String,
         /// The line, from 1; 0 when unknown.
         line: usize,
+        /// The column, from 1; 0 when unknown.
+        column: usize,
         /// The function.
         function: String,
         /// What it says.
         what: String,
     },
     /// The text is no template, or fails otherwise.
-    #[error("{file}:{line}: {what}")]
+    #[error("{}: {what}", place(file, *line, *column))]
     Template {
         /// The file.
         file: String,
         /// The line, from 1; 0 when unknown.
         line: usize,
+        /// The column, from 1; 0 when unknown.
+        column: usize,
         /// What is wrong, in Go's words.
         what: String,
     },
@@ -130,8 +136,9 @@ impl Renderer {
         // value that the first pass inserts is text.
         let mark = self.mark(text);
         let marked = text.replace(SECOND, &mark);
-        let once = self.pass(name, &marked, FIRST, &mark)?;
-        let twice = self.pass(name, &once, &mark, &mark)?;
+        let failed = |error: Error| describe(name, &error, &mark, text);
+        let once = self.pass(name, &marked, FIRST).map_err(failed)?;
+        let twice = self.pass(name, &once, &mark).map_err(failed)?;
         Ok(twice.replace(&mark, SECOND))
     }
 
@@ -150,14 +157,13 @@ impl Renderer {
         format!("repl-{}{{{{", hex::encode(&digest[..12]))
     }
 
-    fn pass(&self, name: &str, text: &str, left: &str, mark: &str) -> Result<String, RenderError> {
+    fn pass(&self, name: &str, text: &str, left: &str) -> Result<String, Error> {
         if !text.contains(left) {
             return Ok(text.to_owned());
         }
         let options = Options::delims(left, "}}");
         Template::parse(name, text, &options, &self.functions)
             .and_then(|template| template.render(&Value::Nil, &self.limits))
-            .map_err(|error| describe(name, &error, mark))
     }
 }
 
@@ -173,8 +179,24 @@ static FAILED: LazyLock<Regex> =
 static PREFIX: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^template: .*?:\d+(?::\d+)?: ").expect("well formed"));
 
-fn describe(name: &str, error: &Error, mark: &str) -> RenderError {
+/// File, line and column as editors read them.
+fn place(file: &str, line: usize, column: usize) -> String {
+    if column == 0 { format!("{file}:{line}") } else { format!("{file}:{line}:{column}") }
+}
+
+/// The column, from 1, at which a line of the vendor's text has the word, else its first action.
+///
+/// The engine's own column is that of a text in which marks were replaced, and parse errors have none.
+fn column_of(text: &str, line: usize, word: &str) -> usize {
+    let Some(line) = line.checked_sub(1).and_then(|at| text.lines().nth(at)) else { return 0 };
+    let mut words = [word, FIRST, SECOND].into_iter().filter(|it| !it.is_empty());
+    let found = words.find_map(|it| line.find(it));
+    found.map_or(0, |at| line[..at].chars().count() + 1)
+}
+
+fn describe(name: &str, error: &Error, mark: &str, text: &str) -> RenderError {
     let (file, line) = (name.to_owned(), error.line);
+    let column = |word: &str| column_of(text, line, word);
     let message = error.message.replace(mark, SECOND);
     let capture = |regex: &Regex, at: usize| {
         regex.captures(&message).and_then(|found| found.get(at)).map(|m| m.as_str().to_owned())
@@ -182,11 +204,13 @@ fn describe(name: &str, error: &Error, mark: &str) -> RenderError {
     if error.kind == ErrorKind::Parse
         && let Some(function) = capture(&UNKNOWN, 1)
     {
-        return RenderError::UnknownFunction { file, line, function };
+        let column = column(&function);
+        return RenderError::UnknownFunction { file, line, column, function };
     }
     if let (Some(function), Some(what)) = (capture(&FAILED, 1), capture(&FAILED, 2)) {
-        return RenderError::Function { file, line, function, what };
+        let column = column(&function);
+        return RenderError::Function { file, line, column, function, what };
     }
     let what = PREFIX.replace(&message, "").into_owned();
-    RenderError::Template { file, line, what }
+    RenderError::Template { file, line, column: column(""), what }
 }

@@ -138,15 +138,15 @@ fn random_texts_follow_the_seed_and_the_class() {
 
 #[test]
 fn errors_name_function_file_and_line() {
-    insta::assert_snapshot!(check("a\nb {{repl Frobnicate 1 }}"), @"file.yaml:2: the template function `Frobnicate` does not exist");
-    insta::assert_snapshot!(check("a: repl{{ Frobnicate 1 }}"), @"file.yaml:1: the template function `Frobnicate` does not exist");
-    insta::assert_snapshot!(check("\n{{repl Div 1 0 }}"), @"file.yaml:2: the template function `Div` failed: integer divide by zero");
-    insta::assert_snapshot!(check("{{repl KubeSeal \"a\" \"ns\" \"n\" \"v\" }}"), @"file.yaml:1: the template function `KubeSeal` failed: the text holds no certificate in PEM form");
-    insta::assert_snapshot!(check("{{repl KubeSeal \"-----BEGIN CERTIFICATE-----\\nMAA=\\n-----END CERTIFICATE-----\" \"ns\" \"n\" \"v\" }}"), @"file.yaml:1: the template function `KubeSeal` failed: the certificate cannot be read");
-    insta::assert_snapshot!(check("a\n{{repl ConfigOption }}"), @r#"file.yaml:2: executing "file.yaml" at <ConfigOption>: wrong number of args for ConfigOption: want 1 got 0"#);
-    insta::assert_snapshot!(check("a\nrepl{{ if }}"), @"file.yaml:2: missing value for if");
-    insta::assert_snapshot!(check("{{repl RandomString 100000000 }}"), @"file.yaml:1: the template function `RandomString` failed: a random text of 100000000 bytes is too long, 65536 are allowed");
-    insta::assert_snapshot!(check("{{repl RandomString 1 \"[é]\" }}"), @"file.yaml:1: the template function `RandomString` failed: `[é]` allows no ASCII letter");
+    insta::assert_snapshot!(check("a\nb {{repl Frobnicate 1 }}"), @"file.yaml:2:10: the template function `Frobnicate` does not exist");
+    insta::assert_snapshot!(check("a: repl{{ Frobnicate 1 }}"), @"file.yaml:1:11: the template function `Frobnicate` does not exist");
+    insta::assert_snapshot!(check("\n{{repl Div 1 0 }}"), @"file.yaml:2:8: the template function `Div` failed: integer divide by zero");
+    insta::assert_snapshot!(check("{{repl KubeSeal \"a\" \"ns\" \"n\" \"v\" }}"), @"file.yaml:1:8: the template function `KubeSeal` failed: the text holds no certificate in PEM form");
+    insta::assert_snapshot!(check("{{repl KubeSeal \"-----BEGIN CERTIFICATE-----\\nMAA=\\n-----END CERTIFICATE-----\" \"ns\" \"n\" \"v\" }}"), @"file.yaml:1:8: the template function `KubeSeal` failed: the certificate cannot be read");
+    insta::assert_snapshot!(check("a\n{{repl ConfigOption }}"), @r#"file.yaml:2:1: executing "file.yaml" at <ConfigOption>: wrong number of args for ConfigOption: want 1 got 0"#);
+    insta::assert_snapshot!(check("a\nrepl{{ if }}"), @"file.yaml:2:1: missing value for if");
+    insta::assert_snapshot!(check("{{repl RandomString 100000000 }}"), @"file.yaml:1:8: the template function `RandomString` failed: a random text of 100000000 bytes is too long, 65536 are allowed");
+    insta::assert_snapshot!(check("{{repl RandomString 1 \"[é]\" }}"), @"file.yaml:1:8: the template function `RandomString` failed: `[é]` allows no ASCII letter");
 }
 
 #[test]

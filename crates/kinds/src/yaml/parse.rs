@@ -7,8 +7,11 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, S
 
 use super::{Error, MAX_BYTES, MAX_DEPTH, MAX_NODES, scalar};
 
+/// What a plain scalar means, or why it has no meaning.
+type Plain = fn(&str) -> Result<Value, String>;
+
 /// Reads the only document of a text; `null` when there is none.
-pub(super) fn document(text: &str) -> Result<Value, Error> {
+pub(super) fn document(text: &str, plain: Plain) -> Result<Value, Error> {
     if text.len() > MAX_BYTES {
         return Err(Error::TooLong { found: text.len() });
     }
@@ -16,6 +19,7 @@ pub(super) fn document(text: &str) -> Result<Value, Error> {
         parser: Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)),
         anchors: HashMap::new(),
         nodes: 0,
+        plain,
     };
     let mut first = None;
     loop {
@@ -40,6 +44,7 @@ struct Builder<'a> {
     /// The nodes of every anchored value, with their number of nodes.
     anchors: HashMap<usize, (Value, usize)>,
     nodes: usize,
+    plain: Plain,
 }
 
 impl<'a> Builder<'a> {
@@ -74,7 +79,7 @@ impl<'a> Builder<'a> {
         self.count(1, line)?;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                (scalar_value(&text, style, tag.as_deref(), line)?, anchor)
+                (scalar_value(&text, style, tag.as_deref(), line, self.plain)?, anchor)
             }
             Event::SequenceStart(_, anchor, _) => (self.sequence(depth)?, anchor),
             Event::MappingStart(_, anchor, _) => (self.mapping(depth)?, anchor),
@@ -186,13 +191,14 @@ fn scalar_value(
     style: ScalarStyle,
     tag: Option<&Tag>,
     line: usize,
+    plain: Plain,
 ) -> Result<Value, Error> {
     let value = match tag {
         Some(tag) => {
             let name = tag.suffix_in_namespace("tag:yaml.org,2002:");
             scalar::tagged(name.as_deref().unwrap_or("str"), text)
         }
-        None if matches!(style, ScalarStyle::Plain) => scalar::plain(text),
+        None if matches!(style, ScalarStyle::Plain) => plain(text),
         None => Ok(Value::String(text.to_owned())),
     };
     value.map_err(|what| Error::Unsupported { line, what })

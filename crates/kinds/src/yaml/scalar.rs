@@ -23,6 +23,51 @@ pub(super) fn plain(text: &str) -> Result<Value, String> {
     Ok(value.unwrap_or_else(|| Value::String(text.to_owned())))
 }
 
+/// The value of a plain scalar as `yaml.v3` gives it to kustomize: only `true` and `false` are
+/// booleans, and a date is a time.
+pub(super) fn plain_manifest(text: &str) -> Result<Value, String> {
+    let is_word = matches!(
+        text,
+        "y" | "Y"
+            | "yes"
+            | "Yes"
+            | "YES"
+            | "on"
+            | "On"
+            | "ON"
+            | "n"
+            | "N"
+            | "no"
+            | "No"
+            | "NO"
+            | "off"
+            | "Off"
+            | "OFF"
+    );
+    if is_word {
+        return Ok(Value::String(text.to_owned()));
+    }
+    match date(text) {
+        Some((year, month, day)) => {
+            Ok(Value::String(format!("{year}-{month:02}-{day:02}T00:00:00Z")))
+        }
+        None => plain(text),
+    }
+}
+
+/// Reads `2006-1-2`.
+fn date(text: &str) -> Option<(&str, u8, u8)> {
+    let mut parts = text.split('-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if parts.next().is_some() || year.len() != 4 || ![year, month, day].into_iter().all(digits) {
+        return None;
+    }
+    let (month, day): (i8, i8) = (month.parse().ok()?, day.parse().ok()?);
+    jiff::civil::Date::new(year.parse().ok()?, month, day).ok()?;
+    Some((year, month.unsigned_abs(), day.unsigned_abs()))
+}
+
 /// The value of a scalar with a core tag (`str`, `int`, …), or why it has none.
 pub(super) fn tagged(tag: &str, text: &str) -> Result<Value, String> {
     let value = match tag {

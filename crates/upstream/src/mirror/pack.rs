@@ -114,6 +114,16 @@ pub fn pack_release(root: &Path) -> Result<Vec<u8>, MirrorError> {
     write(root, files.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())))
 }
 
+/// Reads a folder as the release it stands for: the files that [`pack_release`] packs, by path, chart
+/// sources packed.
+///
+/// # Errors
+///
+/// The folder holds something that a release cannot hold, is too large, or cannot be read.
+pub fn release_files(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, MirrorError> {
+    collect(root)
+}
+
 fn write<'a>(
     root: &Path,
     files: impl Iterator<Item = (String, &'a [u8])>,

@@ -54,14 +54,15 @@ impl Contents {
                 Err(problem) => problems.push(format!("{origin}: {problem}")),
             }
         };
-        for_each(tree, &rendered, Some(CHARTS), &mut note)?;
+        // What is rendered below `helm/` is for people: Helm installs the packed chart.
+        for_each(tree, &rendered, &[CHARTS, HELM], &mut note)?;
         for folder in folders(&rendered.join(CHARTS))? {
             // A folder that is a chart is installed by Helm, not by us.
             if !folder.join(CHART_YAML).is_file() {
-                for_each(tree, &folder, None, &mut note)?;
+                for_each(tree, &folder, &[], &mut note)?;
             }
         }
-        for_each(tree, &tree.join(MIDSTREAM), None, &mut |origin, value| {
+        for_each(tree, &tree.join(MIDSTREAM), &[CHARTS], &mut |origin, value| {
             let is_pull_secret =
                 value["kind"] == "Secret" && value["type"] == "kubernetes.io/dockerconfigjson";
             if is_pull_secret && let Ok(object) = Object::read(origin, value, namespace) {
@@ -164,7 +165,7 @@ fn packed(folder: &Path) -> Result<Option<PathBuf>, TargetError> {
 fn for_each(
     tree: &Path,
     folder: &Path,
-    skip: Option<&str>,
+    skip: &[&str],
     visit: &mut dyn FnMut(&str, Value),
 ) -> Result<(), TargetError> {
     if !folder.is_dir() {

@@ -29,7 +29,7 @@ pub(crate) struct Object {
 /// Lists the objects of all manifests and charts below `folder`.
 pub(crate) fn objects(folder: &Path, namespace: &str) -> Result<BTreeSet<Object>, TargetError> {
     let mut found = BTreeSet::new();
-    manifests::documents(folder, Some(crate::release::HELM), &mut |_, value| {
+    manifests::documents(folder, &[crate::release::HELM], &mut |_, value| {
         found.extend(object(&value, namespace));
     })?;
     charts::objects(&folder.join(crate::release::HELM), namespace, &mut found);

@@ -1,0 +1,376 @@
+//! Which images an application has, which of them need credentials, and by which names this
+//! installation pulls them. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use airgap::Reference;
+use kinds::context::{Domains, RegistrySettings};
+use kinds::gvk::Gvk;
+use kinds::installation::KnownImage;
+use serde_json::Value;
+
+use super::image::{self, Rewrite, full_name, is_docker_hub};
+
+/// The vendor's own registry, where no other is configured.
+const VENDORS: &str = "registry.replicated.com";
+
+/// Rules of an installation for images.
+#[derive(Debug)]
+pub(crate) struct Rules<'a> {
+    /// The operator's registry that all images come from; `None` when they come from where they are.
+    pub(crate) registry: Option<&'a RegistrySettings>,
+    /// Hosts of the vendor's images.
+    pub(crate) domains: Domains,
+    /// The application's slug at the vendor.
+    pub(crate) vendor_slug: &'a str,
+    /// Whether every image needs credentials: an air-gapped installation, or the vendor says so.
+    pub(crate) is_all_private: bool,
+    /// What is known of images from before.
+    pub(crate) known: BTreeMap<&'a str, bool>,
+}
+
+impl Rules<'_> {
+    /// Whether an image needs credentials.
+    ///
+    /// No registry is asked: what is not known from before counts as private, as in the original when
+    /// a registry does not answer. Docker's own images are public.
+    pub(crate) fn is_private(&self, image: &str) -> bool {
+        if self.is_all_private {
+            return true;
+        }
+        if let Some(known) = self.known.get(image) {
+            return *known;
+        }
+        !Reference::parse(image).is_ok_and(|it| {
+            let official = it.path.strip_prefix("library/").filter(|_| is_docker_hub(&it));
+            official.is_some_and(|name| OFFICIAL.binary_search(&name).is_ok())
+        })
+    }
+
+    /// The names to write instead of those of `images`, which are sorted.
+    pub(crate) fn rewrites<'a>(&self, images: impl IntoIterator<Item = &'a str>) -> Vec<Rewrite> {
+        let mut seen = BTreeSet::new();
+        let mut rewrites = Vec::new();
+        for image in images {
+            let Ok(reference) = Reference::parse(image) else { continue };
+            let Some((name, new_name)) = self.rewrite(image, &reference) else { continue };
+            for name in image::spellings(&name) {
+                if seen.insert(name.clone()) {
+                    rewrites.push(Rewrite { name, new_name: new_name.clone() });
+                }
+            }
+        }
+        rewrites
+    }
+
+    fn rewrite(&self, image: &str, reference: &Reference) -> Option<(String, String)> {
+        let written = image::stripped(image);
+        if let Some(registry) = self.registry {
+            let steps = [&*registry.host, &*registry.namespace, image::short_name(image)];
+            let steps: Vec<_> = steps.into_iter().filter(|it| !it.is_empty()).collect();
+            let new_name = steps.join("/");
+            return (new_name != written).then(|| (written.to_owned(), new_name));
+        }
+        let Domains { registry, proxy } = &self.domains;
+        if reference.host == *registry || reference.host == *proxy || !self.is_private(image) {
+            return None;
+        }
+        let new_name = if reference.host == VENDORS {
+            format!("{registry}/{}", reference.path)
+        } else {
+            format!("{proxy}/proxy/{}/{written}", self.vendor_slug)
+        };
+        Some((full_name(reference), new_name))
+    }
+
+    /// What to remember of images, sorted, each once; a text that is no reference is left out.
+    pub(crate) fn remembered(&self, images: &BTreeSet<String>) -> Vec<KnownImage> {
+        let mut all: BTreeMap<&str, bool> = BTreeMap::new();
+        for image in images.iter().filter(|it| Reference::parse(it).is_ok()) {
+            all.insert(image, self.is_private(image));
+        }
+        let known =
+            |(image, is_private): (&str, bool)| KnownImage { image: image.to_owned(), is_private };
+        all.into_iter().map(known).collect()
+    }
+}
+
+/// The images that a KOTS kind names: the Application's further ones, and those of collectors.
+pub(crate) fn of_kind(gvk: &Gvk, value: &Value) -> Vec<String> {
+    let texts = |value: &Value| value.as_str().filter(|it| !it.is_empty()).map(str::to_owned);
+    if gvk.api_version == "kots.io/v1beta1" && gvk.kind == "Application" {
+        let list = value.pointer("/spec/additionalImages").and_then(Value::as_array);
+        return list.into_iter().flatten().filter_map(texts).collect();
+    }
+    if !gvk.api_version.starts_with("troubleshoot.") {
+        return Vec::new();
+    }
+    let mut images = Vec::new();
+    let collectors = value.pointer("/spec/collectors").and_then(Value::as_array);
+    for collector in collectors.into_iter().flatten() {
+        images.extend(collector.pointer("/run/image").and_then(texts));
+        for pod in ["/runPod/podSpec", "/runDaemonSet/podSpec"] {
+            images.extend(collector.pointer(pod).map(image::of_pod).into_iter().flatten());
+        }
+    }
+    images
+}
+
+/// Docker's official images, sorted.
+const OFFICIAL: [&str; 157] = [
+    "adminer",
+    "aerospike",
+    "alpine",
+    "alt",
+    "amazoncorretto",
+    "amazonlinux",
+    "api-firewall",
+    "arangodb",
+    "archlinux",
+    "backdrop",
+    "bash",
+    "bonita",
+    "buildpack-deps",
+    "busybox",
+    "caddy",
+    "cassandra",
+    "chronograf",
+    "cirros",
+    "clearlinux",
+    "clefos",
+    "clickhouse",
+    "clojure",
+    "composer",
+    "consul",
+    "convertigo",
+    "couchbase",
+    "couchdb",
+    "crate",
+    "crux",
+    "dart",
+    "debian",
+    "docker",
+    "drupal",
+    "eclipse-mosquitto",
+    "eclipse-temurin",
+    "eggdrop",
+    "elasticsearch",
+    "elixir",
+    "emqx",
+    "erlang",
+    "express-gateway",
+    "fedora",
+    "flink",
+    "fluentd",
+    "friendica",
+    "gazebo",
+    "gcc",
+    "geonetwork",
+    "ghost",
+    "golang",
+    "gradle",
+    "groovy",
+    "haproxy",
+    "haskell",
+    "haxe",
+    "hello-world",
+    "hitch",
+    "httpd",
+    "hylang",
+    "ibm-semeru-runtimes",
+    "ibmjava",
+    "influxdb",
+    "irssi",
+    "jetty",
+    "jobber",
+    "joomla",
+    "jruby",
+    "julia",
+    "kapacitor",
+    "kibana",
+    "kong",
+    "krakend",
+    "lightstreamer",
+    "liquibase",
+    "logstash",
+    "mageia",
+    "mariadb",
+    "matomo",
+    "maven",
+    "mediawiki",
+    "memcached",
+    "mongo",
+    "mongo-express",
+    "monica",
+    "mono",
+    "mysql",
+    "nats",
+    "nats-streaming",
+    "neo4j",
+    "neurodebian",
+    "nextcloud",
+    "nginx",
+    "node",
+    "notary",
+    "nuxeo",
+    "odoo",
+    "open-liberty",
+    "openjdk",
+    "opensuse",
+    "oraclelinux",
+    "orientdb",
+    "percona",
+    "perl",
+    "photon",
+    "php",
+    "php-zendserver",
+    "phpmyadmin",
+    "plone",
+    "postfixadmin",
+    "postgres",
+    "pypy",
+    "python",
+    "r-base",
+    "rabbitmq",
+    "rakudo-star",
+    "rapidoid",
+    "redis",
+    "redmine",
+    "registry",
+    "rethinkdb",
+    "rocket.chat",
+    "rockylinux",
+    "ros",
+    "ruby",
+    "rust",
+    "sapmachine",
+    "satosa",
+    "scratch",
+    "silverpeas",
+    "sl",
+    "solr",
+    "sonarqube",
+    "sourcemage",
+    "spark",
+    "spiped",
+    "storm",
+    "swarm",
+    "swift",
+    "swipl",
+    "teamspeak",
+    "telegraf",
+    "thrift",
+    "tomcat",
+    "tomee",
+    "traefik",
+    "ubuntu",
+    "unit",
+    "valkey",
+    "varnish",
+    "vault",
+    "websphere-liberty",
+    "wordpress",
+    "xwiki",
+    "yourls",
+    "znc",
+    "zookeeper",
+    "zulu",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(registry: Option<&RegistrySettings>) -> Rules<'_> {
+        Rules {
+            registry,
+            domains: Domains {
+                registry: "r.example.org".into(),
+                proxy: "proxy.replicated.com".into(),
+            },
+            vendor_slug: "app",
+            is_all_private: false,
+            known: BTreeMap::from([("quay.io/a/public:1", false)]),
+        }
+    }
+
+    fn shown(rules: &Rules<'_>, images: &[&str]) -> Vec<String> {
+        let line = |it: Rewrite| format!("{} → {}", it.name, it.new_name);
+        rules.rewrites(images.iter().copied()).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn private_images_go_through_the_vendors_hosts() {
+        assert!(OFFICIAL.is_sorted());
+        assert_eq!(
+            shown(
+                &rules(None),
+                &[
+                    "nginx:1",
+                    "quay.io/a/b:1",
+                    "quay.io/a/public:1",
+                    "registry.replicated.com/x/y:1",
+                    "r.example.org/z:1",
+                    "not an image"
+                ]
+            ),
+            [
+                "quay.io/a/b → proxy.replicated.com/proxy/app/quay.io/a/b",
+                "registry.replicated.com/x/y → r.example.org/x/y"
+            ]
+        );
+        assert_eq!(
+            shown(&rules(None), &["mine:1"]).first().map(String::as_str),
+            Some("docker.io/library/mine → proxy.replicated.com/proxy/app/mine")
+        );
+    }
+
+    #[test]
+    fn every_image_comes_from_an_own_registry() {
+        let registry = RegistrySettings {
+            host: "h".into(),
+            namespace: "n".into(),
+            ..RegistrySettings::default()
+        };
+        assert_eq!(
+            shown(
+                &rules(Some(&registry)),
+                &[
+                    "a/b:1",
+                    "a/b:2@sha256:f26fbadb0acab4a21ecb4e337a326907e61fbec36c9a9b52e725669d99ed1261",
+                    "h/n/c:1"
+                ]
+            ),
+            ["a/b → h/n/b", "docker.io/a/b → h/n/b"]
+        );
+    }
+
+    #[test]
+    fn images_are_remembered_once() {
+        let images =
+            BTreeSet::from(["nginx:1".to_owned(), "quay.io/x/y".to_owned(), "{{ x }}".to_owned()]);
+        let known = rules(None).remembered(&images);
+        let shown: Vec<_> = known.iter().map(|it| (&*it.image, it.is_private)).collect();
+        assert_eq!(shown, [("nginx:1", false), ("quay.io/x/y", true)]);
+    }
+
+    #[test]
+    fn kinds_name_images_too() {
+        let of = |text: &str| {
+            let value = kinds::yaml::to_value(text).expect("YAML");
+            of_kind(&Gvk::of(&value).expect("a kind"), &value)
+        };
+        assert_eq!(
+            of(
+                "apiVersion: kots.io/v1beta1\nkind: Application\nspec: {additionalImages: [a:1, '']}"
+            ),
+            ["a:1"]
+        );
+        assert_eq!(
+            of(
+                "apiVersion: troubleshoot.sh/v1beta2\nkind: Preflight\nspec: {collectors: [{run: {image: b}}, {runPod: {podSpec: {containers: [{image: c}]}}}, {logs: {}}]}"
+            ),
+            ["b", "c"]
+        );
+    }
+}
