@@ -220,3 +220,6 @@ impl Target for Cluster {
         self.changed.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

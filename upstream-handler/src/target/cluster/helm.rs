@@ -120,12 +120,15 @@ impl Helm {
     ///
     /// [`ClusterError::NoHelm`].
     pub(super) fn find(kubeconfig: Option<&Path>) -> Result<Self, ClusterError> {
-        let named = env::read(env::KOTS_HELM).map(PathBuf::from);
         let on_path = || {
             let path = env::read("PATH")?;
             std::env::split_paths(&path).map(|it| it.join("helm")).find(|it| it.is_file())
         };
-        let program = named.filter(|it| it.is_file()).or_else(on_path);
+        // One that is named and not there is a mistake, not a reason to take another.
+        let program = match env::read(env::KOTS_HELM) {
+            Some(named) => Some(PathBuf::from(named)).filter(|it| it.is_file()),
+            None => on_path(),
+        };
         let program = program.ok_or(ClusterError::NoHelm)?;
         Ok(Self { program, kubeconfig: kubeconfig.map(Path::to_owned) })
     }
