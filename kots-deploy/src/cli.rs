@@ -8,6 +8,7 @@ pub mod duration;
 pub mod flags;
 mod help;
 mod license;
+mod push_images;
 pub mod settings;
 mod table;
 
@@ -25,6 +26,7 @@ use crate::deploy::args::{
 use crate::get::GetArgs;
 use crate::install::args::InstallArgs;
 use crate::license::VerifyArgs;
+use crate::push_images::PushArgs;
 use crate::tunnel::Road;
 use flags::{Flag, Typed, UsageError, parse, quoted};
 use settings::{Environment, Settings};
@@ -46,6 +48,8 @@ pub enum Command {
     Deploy(Box<DeployArgs>),
     /// Install an application.
     Install(Box<InstallArgs>),
+    /// Push the images of a bundle.
+    PushImages(Box<PushArgs>),
     /// Tell whether a licence holds.
     VerifyLicense(VerifyArgs),
     /// List the versions of an application.
@@ -121,6 +125,7 @@ pub fn read(
             let text = match split_words(&words).0.as_deref() {
                 None => help::root(&program),
                 Some(license::GROUP) => help::license(&program),
+                Some(push_images::GROUP) => help::admin_console(&program),
                 Some(it) if known(it) => {
                     help::command(&program, it, &all_flags(it), arguments_of(it))
                 }
@@ -130,13 +135,15 @@ pub fn read(
             };
             return Ok(Command::Print { text, status: 0 });
         }
-        Some(license::GROUP) => {
+        Some(group @ (license::GROUP | push_images::GROUP)) => {
             let typed = parse(&table::CONNECTION, &rest)
                 .map_err(|it| misread(it.into(), output, "", None))?;
-            return Ok(Command::Print {
-                text: help::license(&program),
-                status: u8::from(!typed.help),
-            });
+            let text = if group == license::GROUP {
+                help::license(&program)
+            } else {
+                help::admin_console(&program)
+            };
+            return Ok(Command::Print { text, status: u8::from(!typed.help) });
         }
         Some(it) if known(it) => (all_flags(it), arguments_of(it)),
         Some(it) => return Err(misread(unknown_command(it, &program).into(), output, "", None)),
@@ -165,6 +172,9 @@ pub fn read(
         it if it.starts_with(bundle::GROUP) => {
             bundle::read(it, &settings, &typed).map(Command::Bundle)
         }
+        push_images::PUSH => {
+            push_images::push(&settings, &typed).map(|it| Command::PushImages(Box::new(it)))
+        }
         _ => version(&settings),
     };
     command.map_err(|error| {
@@ -187,7 +197,7 @@ fn display_name(program: &str) -> String {
 }
 
 fn known(name: &str) -> bool {
-    ["deploy", "get", "install", license::VERIFY, "version"].contains(&name)
+    ["deploy", "get", "install", license::VERIFY, push_images::PUSH, "version"].contains(&name)
         || bundle::COMMANDS.contains(&name)
 }
 
@@ -204,17 +214,35 @@ fn arguments_of(name: &str) -> &'static [&'static str] {
         "deploy" | "install" => &["appSlug"],
         license::VERIFY => &["file"],
         "get" => &["versions", "appSlug"],
+        push_images::PUSH => &["airgap-bundle", "registry-host"],
         other => bundle::arguments(other),
     }
 }
 
 fn all_flags(name: &str) -> Vec<Flag> {
     let own: &[&[Flag]] = match name {
-        "deploy" => &[&table::DEPLOY, &table::REGISTRY, &table::RUN, &table::REACH],
-        "install" => &[&table::INSTALL, &table::REGISTRY, &table::RUN, &table::REACH],
+        "deploy" => &[
+            &table::DEPLOY,
+            &table::REGISTRY,
+            &table::REGISTRY_ACCESS,
+            &table::RUN,
+            &table::REPORT,
+            &table::REACH,
+        ],
+        "install" => &[
+            &table::INSTALL,
+            &table::REGISTRY,
+            &table::REGISTRY_ACCESS,
+            &table::RUN,
+            &table::REPORT,
+            &table::REACH,
+        ],
         license::VERIFY => &[&table::VERIFY_LICENSE],
         "get" => &[&table::VERSION, &table::REACH],
         "version" => &[&table::VERSION],
+        push_images::PUSH => {
+            &[&table::PUSH_IMAGES, &table::REGISTRY_ACCESS, &table::LONG_TIMEOUT, &table::REPORT]
+        }
         other => bundle::flags(other),
     };
     own.iter().copied().flatten().chain(&table::CONNECTION).copied().collect()
@@ -249,7 +277,7 @@ fn split_command(words: &[String]) -> (Option<String>, Vec<String>) {
 /// Takes the command out of `words`; that of a group is `group command`.
 fn split_words(words: &[String]) -> (Option<String>, Vec<String>) {
     let (name, rest) = split_command(words);
-    let is_group = |it: &&str| [license::GROUP, bundle::GROUP].contains(it);
+    let is_group = |it: &&str| [license::GROUP, bundle::GROUP, push_images::GROUP].contains(it);
     let Some(group) = name.as_deref().filter(is_group) else {
         return (name, rest);
     };
@@ -286,7 +314,7 @@ fn deploy(settings: &Settings<'_>, typed: &Typed) -> Result<DeployArgs, CliError
         airgap_bundle: settings.some_text("airgap-bundle").map(PathBuf::from),
         config_values: settings.text("config-values").into(),
         skip_preflights: settings.switch("skip-preflights"),
-        images: images(settings),
+        images: images(settings)?,
         reach: Reach::Embedded(PathBuf::new()),
         run,
         license_root_keys: root_keys(settings),
@@ -308,7 +336,7 @@ fn install(settings: &Settings<'_>, typed: &Typed) -> Result<InstallArgs, CliErr
         airgap: settings.switch("airgap"),
         config_values: settings.some_text("config-values").map(PathBuf::from),
         skip_preflights: settings.switch("skip-preflights"),
-        images: images(settings),
+        images: images(settings)?,
         reach: reach(settings)?,
         run: run_args(settings)?,
         license_root_keys: root_keys(settings),
@@ -341,25 +369,41 @@ fn root_keys(settings: &Settings<'_>) -> Vec<PathBuf> {
     settings.list("license-root-key").into_iter().map(PathBuf::from).collect()
 }
 
-fn images(settings: &Settings<'_>) -> ImageArgs {
-    ImageArgs {
-        disable_push: settings.switch("disable-image-push"),
-        registry: settings.text("kotsadm-registry"),
-        namespace: settings.text("kotsadm-namespace"),
+fn images(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {
+    let disable_push = settings.switch("disable-image-push");
+    let (registry, namespace) =
+        (settings.text("kotsadm-registry"), settings.text("kotsadm-namespace"));
+    Ok(ImageArgs { disable_push, registry, namespace, ..registry_access(settings)? })
+}
+
+fn registry_access(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {
+    let parallelism = settings.int("registry-parallelism");
+    Ok(ImageArgs {
         username: settings.text("registry-username"),
         password: settings.text("registry-password").into(),
-    }
+        ca: settings.some_text("registry-ca").map(PathBuf::from),
+        insecure_skip_tls_verify: settings.switch("registry-insecure-skip-tls-verify"),
+        plain_http: settings.switch("registry-plain-http"),
+        parallelism: usize::try_from(parallelism)
+            .ok()
+            .filter(|it| (1..=64).contains(it))
+            .ok_or(ArgsError::Parallelism(parallelism))?,
+        ..ImageArgs::default()
+    })
 }
 
 fn run_args(settings: &Settings<'_>) -> Result<RunArgs, CliError> {
+    use Wait as W;
+    let words = [("accepted", W::Accepted), ("deployed", W::Deployed), ("ready", W::Ready)];
+    Ok(RunArgs { wait: settings.word("wait", &words)?, ..report_args(settings)? })
+}
+
+/// For commands that wait for nothing.
+fn report_args(settings: &Settings<'_>) -> Result<RunArgs, CliError> {
     use Output as O;
     use ProgressStyle as P;
-    use Wait as W;
     Ok(RunArgs {
-        wait: settings.word(
-            "wait",
-            &[("accepted", W::Accepted), ("deployed", W::Deployed), ("ready", W::Ready)],
-        )?,
+        wait: Wait::default(),
         timeout: settings.duration("timeout"),
         output: settings
             .word("output", &[("text", O::Text), ("json", O::Json), ("jsonl", O::Jsonl)])?,

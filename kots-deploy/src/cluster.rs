@@ -14,6 +14,7 @@ mod flags;
 mod kubeconfig;
 mod namespace;
 mod pod;
+mod secrets;
 
 use std::fmt;
 use std::time::Duration;
@@ -107,6 +108,20 @@ impl Cluster {
         surroundings: &Surroundings,
     ) -> Result<SecretString, ClusterError> {
         auth::get_or_create(self, surroundings.embedded_cluster).await.map_err(ClusterError::Auth)
+    }
+
+    /// Returns the value under `key` of a secret in any namespace; none when the secret has no such key.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the API server said, also when there is no such secret.
+    pub async fn secret_value(
+        &self,
+        namespace: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, ApiFailure> {
+        secrets::value(self, namespace, name, key).await
     }
 
     /// The client, for the roads.

@@ -6,6 +6,7 @@
 //! * [`reach`] finds the way to the admin console, [`client`] speaks to it over a [`transport`], and [`fault`] tells
 //!   what its answers mean.
 //! * [`license`] tells whether a licence holds.
+//! * [`registry`](mod@registry) settles where images go and pushes them.
 //! * [`output`] is what a person or a program sees of it.
 
 pub mod bundle;
@@ -19,7 +20,9 @@ pub mod get;
 pub mod install;
 pub mod license;
 pub mod output;
+pub mod push_images;
 pub mod reach;
+pub mod registry;
 pub mod signals;
 pub mod transport;
 pub mod tunnel;

@@ -10,6 +10,7 @@ use kots_deploy::deploy;
 use kots_deploy::deploy::args::Output;
 use kots_deploy::output::error;
 use kots_deploy::output::report::{Known, exit_status, refused};
+use kots_deploy::push_images;
 use kots_deploy::signals::Signals;
 use kots_deploy::{get, install, license};
 use wire::report::{DeployOutcome, DeployReport};
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Deploy(args)) => carry_out(|signals| deploy::run::run(*args, signals)),
         Ok(Command::Install(args)) => carry_out(|signals| install::run::run(*args, signals)),
+        Ok(Command::PushImages(args)) => carry_out(|signals| push_images::run(*args, signals)),
         Ok(Command::VerifyLicense(args)) => {
             let said = license::run(&args, jiff::Timestamp::now());
             let _ = std::io::stdout().write_all(said.stdout.as_bytes());

@@ -5,6 +5,7 @@ mod airgap;
 mod bundle;
 mod config;
 mod measure;
+mod push;
 mod render;
 
 use std::path::Path;
@@ -29,16 +30,28 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 11)]
     runs: usize,
     /// Only these measurements, all without it.
-    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "config", "render", "airgap", "bundle"])]
+    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "config", "render", "airgap", "bundle", "push"])]
     only: Vec<String>,
+    /// Size of the layers in the bundle whose images are pushed, in MiB.
+    #[arg(long, default_value_t = 4096)]
+    push_mib: u64,
+    /// Push images with this `kots` instead of a new build; nothing else is measured then.
+    #[arg(long, value_name = "KOTS")]
+    push_only: Option<std::path::PathBuf>,
 }
 
 /// Runs every measurement and prints a table in Markdown.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let programs = Programs::build(true)?;
     let folder = tempfile::Builder::new().prefix("kots-bench-").tempdir()?;
-    sh::heading("measurements (min / median / max)");
     let mut table = Table::default();
+    if let Some(kots) = &args.push_only {
+        sh::heading("measurements");
+        push::run(kots, args.push_mib, folder.path(), &mut table)?;
+        show(&table);
+        return Ok(());
+    }
+    let programs = Programs::build(true)?;
+    sh::heading("measurements (min / median / max)");
     let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|it| it == name);
     if wanted("start") {
         start_up(&programs, args.runs, folder.path(), &mut table)?;
@@ -58,11 +71,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if wanted("render") {
         render::run(&programs, args.runs.min(5), folder.path(), &mut table)?;
     }
+    if wanted("push") {
+        push::run(&programs.kots, args.push_mib, folder.path(), &mut table)?;
+    }
+    show(&table);
+    Ok(())
+}
+
+fn show(table: &Table) {
     sh::say("\n| what | figure | limit |\n|---|---|---|");
     for row in &table.rows {
         sh::say(row);
     }
-    Ok(())
 }
 
 /// The rows of the printed table.

@@ -21,4 +21,4 @@ pub use bundle::{BundleSource, holds_images, plan};
 pub use client::{Client, ClientError, Credentials, Fault, Tls};
 pub use endpoint::{Endpoint, EndpointError, Scheme};
 pub use name::{Destination, artifact_destination, sanitize_repository, sanitize_tag};
-pub use push::{Pushed, push};
+pub use push::{Pushed, Pusher, push};

@@ -165,6 +165,12 @@ pub struct Pushed {
     pub passes: u32,
 }
 
+impl std::fmt::Debug for Pusher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pusher").field("client", &self.0.client).finish_non_exhaustive()
+    }
+}
+
 /// What everything works with.
 struct Shared {
     client: Client,
@@ -232,12 +238,70 @@ struct Todo {
     no_mounts: bool,
 }
 
-/// Pushes everything in `plan` that the registry lacks.
+/// A plan, a registry and everything between.
+pub struct Pusher(Arc<Shared>);
+
+impl Pusher {
+    /// Prepares a push. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::Running`] and [`PushError::Memory`].
+    pub fn new(
+        client: Client,
+        plan: Plan,
+        options: Options,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, PushError> {
+        let memory = Memory::open(options.memory.as_deref())?;
+        let patience = Patience::new(options.deadline, STALL_LIMIT, Instant::now());
+        let tally = Tally::new(&plan, Instant::now());
+        Ok(Self(Arc::new(Shared { client, plan, options, patience, tally, memory, observer })))
+    }
+
+    /// How many images the registry lacks. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::Access`] when it cannot be found out.
+    pub async fn missing(&self) -> Result<usize, PushError> {
+        survey::missing(&self.0).await.map_err(PushError::Access)
+    }
+
+    /// Pushes everything in the plan that the registry lacks.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::Access`] before anything is sent; [`PushError::Images`] lists every image that is not there, the
+    /// others are.
+    pub async fn push(&self, source: Arc<dyn Source>) -> Result<Pushed, PushError> {
+        let shared = &self.0;
+        let mut pushed = Pushed::default();
+        let mut todo = survey::look(shared, source.as_ref(), &mut pushed).await?;
+        let mut idle = 0;
+        loop {
+            manifests::put_complete(shared, &mut todo, &mut pushed).await;
+            survey::mount(shared, &mut todo, &mut pushed).await;
+            manifests::put_complete(shared, &mut todo, &mut pushed).await;
+            if todo.missing.is_empty() {
+                break;
+            }
+            let before = todo.missing.len();
+            pass::run(shared, &source, &mut todo, &mut pushed).await?;
+            idle = if todo.missing.len() < before { 0 } else { idle + 1 };
+            if idle >= IDLE_PASSES {
+                give_up(shared, &mut todo);
+            }
+        }
+        conclude(shared, todo, pushed)
+    }
+}
+
+/// [`Pusher::push`] in one call.
 ///
 /// # Errors
 ///
-/// [`PushError::Access`] before anything is sent; [`PushError::Images`] lists every image that is not there, the others
-/// are.
+/// As [`Pusher::new`] and [`Pusher::push`].
 pub async fn push(
     client: Client,
     plan: Plan,
@@ -245,28 +309,7 @@ pub async fn push(
     options: Options,
     observer: Arc<dyn Observer>,
 ) -> Result<Pushed, PushError> {
-    let memory = Memory::open(options.memory.as_deref())?;
-    let patience = Patience::new(options.deadline, STALL_LIMIT, Instant::now());
-    let tally = Tally::new(&plan, Instant::now());
-    let shared = Arc::new(Shared { client, plan, options, patience, tally, memory, observer });
-    let mut pushed = Pushed::default();
-    let mut todo = survey::look(&shared, source.as_ref(), &mut pushed).await?;
-    let mut idle = 0;
-    loop {
-        manifests::put_complete(&shared, &mut todo, &mut pushed).await;
-        survey::mount(&shared, &mut todo, &mut pushed).await;
-        manifests::put_complete(&shared, &mut todo, &mut pushed).await;
-        if todo.missing.is_empty() {
-            break;
-        }
-        let before = todo.missing.len();
-        pass::run(&shared, &source, &mut todo, &mut pushed).await?;
-        idle = if todo.missing.len() < before { 0 } else { idle + 1 };
-        if idle >= IDLE_PASSES {
-            give_up(&shared, &mut todo);
-        }
-    }
-    conclude(&shared, todo, pushed)
+    Pusher::new(client, plan, options, observer)?.push(source).await
 }
 
 /// Ends the images whose blobs the registry loses again and again.

@@ -10,6 +10,7 @@ use airgap::{AIRGAP_YAML, APP_ARCHIVE, BundleWriter, ReleaseFile};
 use anyhow::{Context, Result, ensure};
 use kinds::airgap::Airgap;
 
+use crate::images::Images;
 use crate::{APP_SLUG, STABLE_ID, STABLE_NAME, VERSIONS, noise::Noise, release};
 
 /// A bundle to be written.
@@ -25,6 +26,8 @@ pub struct BundleSpec {
     pub large: u64,
     /// Further entries of the bundle, after the release.
     pub extra: Vec<ReleaseFile>,
+    /// Images, written blob by blob after the release.
+    pub images: Option<Images>,
 }
 
 impl BundleSpec {
@@ -49,7 +52,7 @@ impl BundleSpec {
             uncompressed_size: i64::try_from(size).ok(),
             ..Airgap::default()
         };
-        Ok(Self { airgap, airgap_yaml: None, files, large: 0, extra: Vec::new() })
+        Ok(Self { airgap, airgap_yaml: None, files, large: 0, extra: Vec::new(), images: None })
     }
 
     /// Any other change to what `airgap.yaml` says.
@@ -75,7 +78,11 @@ impl BundleSpec {
         let folder = path.parent().context("a bundle needs a folder")?;
         std::fs::create_dir_all(folder).with_context(context)?;
         // Noise does not get smaller, only slower.
-        let level = if self.large == 0 { 6 } else { 0 };
+        let level = match (self.large, &self.images) {
+            (0, None) => 6,
+            (0, Some(_)) => 1,
+            _ => 0,
+        };
         let mut app = tempfile::tempfile_in(folder).with_context(context)?;
         let mut writer = BundleWriter::with_level(io::BufWriter::new(&mut app), level);
         for file in &self.files {
@@ -99,6 +106,9 @@ impl BundleSpec {
         writer.file(APP_ARCHIVE, size, &mut app)?;
         for entry in &self.extra {
             writer.bytes(&entry.path, &entry.bytes)?;
+        }
+        if let Some(images) = &self.images {
+            images.write(&mut writer)?;
         }
         writer
             .finish()?

@@ -4,6 +4,8 @@
 //! private keys, which guard nothing.
 
 pub mod bundle;
+pub mod docker_registry;
+pub mod images;
 pub mod keys;
 pub mod license;
 pub mod mirror;

@@ -46,6 +46,7 @@ pub fn write_bundles(data: &Path, folder: &Path) -> Result<[PathBuf; 2]> {
         files: plain_files(&app)?.into_iter().filter(|it| !it.path.contains('/')).collect(),
         large: 0,
         extra: plain_files(&real)?.into_iter().filter(|it| it.path.contains('/')).collect(),
+        images: None,
     };
     let old = BundleSpec { airgap_yaml: None, ..new.clone() }.edit(|it| {
         "0.0.9".clone_into(&mut it.version_label);

@@ -12,12 +12,13 @@ pub(super) fn root(program: &str) -> String {
         "Install and upgrade applications through an admin console.\n\n\
          Usage:\n  {program} [command]\n\n\
          Available Commands:\n  \
-         airgap      Inspect, verify and make air-gap bundles\n  \
-         get         Display the versions of an application: get versions SLUG\n  \
-         help        Help about any command\n  \
-         install     Install an application into an admin console\n  \
-         license     Look at licenses\n  \
-         version     Print the version\n\n\
+         admin-console Bring images to where an admin console needs them\n  \
+         airgap        Inspect, verify and make air-gap bundles\n  \
+         get           Display the versions of an application: get versions SLUG\n  \
+         help          Help about any command\n  \
+         install       Install an application into an admin console\n  \
+         license       Look at licenses\n  \
+         version       Print the version\n\n\
          Flags:\n{}\n\
          Use \"{program} [command] --help\" for more information about a command.\n",
         usages(&connection)
@@ -33,6 +34,19 @@ pub(super) fn license(program: &str) -> String {
          verify      Tell whether a license holds and is as it was signed\n\n\
          Global Flags:\n{}\n\
          Use \"{program} license [command] --help\" for more information about a command.\n",
+        usages(&table::CONNECTION)
+    )
+}
+
+/// `kots admin-console --help`.
+pub(super) fn admin_console(program: &str) -> String {
+    format!(
+        "Bring images to where an admin console needs them.\n\n\
+         Usage:\n  {program} admin-console [command]\n\n\
+         Available Commands:\n  \
+         push-images Push the images of an air-gap bundle to a registry\n\n\
+         Global Flags:\n{}\n\
+         Use \"{program} admin-console [command] --help\" for more information about a command.\n",
         usages(&table::CONNECTION)
     )
 }

@@ -80,10 +80,21 @@ const ROOT_KEY: Flag = list(
     "PEM file of a root key to accept licenses of besides the built-in one; may be repeated",
 );
 
-/// Ours: how to wait and how to report.
-pub(super) const RUN: [Flag; 5] = [
+/// Ours: how to wait.
+pub(super) const RUN: [Flag; 2] = [
     Flag { default: "ready", ..text("wait", "when to be done: accepted, deployed or ready") },
     Flag { takes: Takes::Duration, default: "15m0s", ..text("timeout", "limit for the whole run") },
+];
+
+/// Ours: the limit of commands that only move bytes.
+pub(super) const LONG_TIMEOUT: [Flag; 1] = [Flag {
+    takes: Takes::Duration,
+    default: "12h0m0s",
+    ..text("timeout", "limit for the whole run")
+}];
+
+/// Ours: how to report.
+pub(super) const REPORT: [Flag; 3] = [
     Flag {
         default: "text",
         ..text("output", "text, json (one document) or jsonl (events, then the document)")
@@ -92,16 +103,34 @@ pub(super) const RUN: [Flag; 5] = [
     text("state-dir", "folder of the run journals (default the XDG state folder)"),
 ];
 
-/// Registry flags, shared by `deploy` and `install`.
-pub(super) const REGISTRY: [Flag; 5] = [
+/// Registry flags, shared by `deploy` and `install`; those of [`REGISTRY_ACCESS`] go with them.
+pub(super) const REGISTRY: [Flag; 3] = [
     text(
         "kotsadm-registry",
         "set to the registry hostname and optional namespace: host[:port][/ns…]",
     ),
-    text("registry-username", "username for the registry"),
-    text("registry-password", "password for the registry"),
     Flag { hidden: true, ..text("kotsadm-tag", "accepted and not used, as in the original") },
     text("kotsadm-namespace", "namespace of the registry"),
+];
+
+/// How a registry is logged in to and spoken to. The first two are the original's.
+pub(super) const REGISTRY_ACCESS: [Flag; 6] = [
+    text("registry-username", "username for the registry"),
+    text("registry-password", "password for the registry"),
+    text("registry-ca", "PEM file of the authority of the registry's certificate"),
+    switch(
+        "registry-insecure-skip-tls-verify",
+        "do not check the registry's certificate: the connection is not safe",
+    ),
+    switch(
+        "registry-plain-http",
+        "the registry has no TLS: everything is sent in clear, credentials too",
+    ),
+    Flag {
+        takes: Takes::Int,
+        default: "4",
+        ..text("registry-parallelism", "how many blobs are uploaded at once")
+    },
 ];
 
 /// Flags of `kots deploy`.
@@ -130,6 +159,13 @@ pub(super) const INSTALL: [Flag; 9] = [
     switch("disable-image-push", "do not push images from the air-gap bundle"),
     switch("airgap", "the installation is air-gapped"),
     switch("exclude-admin-console", "accepted: the admin console is never installed"),
+];
+
+/// Flags of `kots admin-console push-images`.
+pub(super) const PUSH_IMAGES: [Flag; 3] = [
+    switch("skip-registry-check", "accepted: access is always checked before anything is sent"),
+    switch("skip-existing-images", "accepted: what the registry has is never sent again"),
+    Flag { hidden: true, ..text("kotsadm-tag", "accepted and not used") },
 ];
 
 /// Flags of `kots version`.

@@ -133,6 +133,19 @@ impl Client {
         self.get::<ConfigReply>(path, reporter).await.map(|it| it.config_groups)
     }
 
+    /// `GET …/registry`: the registry whose images the application's manifests name.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]; status 404 from a server that keeps none.
+    pub async fn registry(
+        &self,
+        slug: &str,
+        reporter: &Reporter,
+    ) -> Result<wire::push::RegistryReply, CallError> {
+        self.get(format!("/api/v1/app/{}/registry", segment(slug)), reporter).await
+    }
+
     /// `GET …/license`.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ pub struct DeployArgs {
 }
 
 /// Where images of a bundle go.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ImageArgs {
     /// Do not push them.
     pub disable_push: bool,
@@ -51,6 +51,37 @@ pub struct ImageArgs {
     pub username: String,
     /// Password for the registry.
     pub password: SecretString,
+    /// PEM file with certificates of the registry's authority.
+    pub ca: Option<PathBuf>,
+    /// Any certificate of the registry will do.
+    pub insecure_skip_tls_verify: bool,
+    /// The registry has no TLS.
+    pub plain_http: bool,
+    /// How many blobs are uploaded at once.
+    pub parallelism: usize,
+}
+
+impl Default for ImageArgs {
+    fn default() -> Self {
+        Self {
+            disable_push: false,
+            registry: String::new(),
+            namespace: String::new(),
+            username: String::new(),
+            password: SecretString::default(),
+            ca: None,
+            insecure_skip_tls_verify: false,
+            plain_http: false,
+            parallelism: registry::push::DEFAULT_PARALLELISM,
+        }
+    }
+}
+
+impl ImageArgs {
+    /// How the registry is spoken to.
+    pub fn scheme(&self) -> registry::Scheme {
+        if self.plain_http { registry::Scheme::Http } else { registry::Scheme::Https }
+    }
 }
 
 /// How to reach the admin console.
@@ -176,6 +207,9 @@ pub enum ArgsError {
     /// Ours.
     #[error("--timeout is 0, but a run needs time")]
     NoTime,
+    /// Ours.
+    #[error("--registry-parallelism is {0}; allowed: 1 to 64")]
+    Parallelism(i64),
     /// Ours, of `kots install`.
     #[error("an air-gapped installation needs --airgap-bundle")]
     BundleNeeded,
@@ -231,7 +265,7 @@ impl ArgsError {
             Self::Stat { .. } | Self::BundleIsDirectory(_) | Self::BundleNeeded => {
                 Some("pass the path of an air-gap bundle")
             }
-            Self::NegativeSequence(_) | Self::NoTime | Self::Slug(_) => None,
+            Self::NegativeSequence(_) | Self::NoTime | Self::Parallelism(_) | Self::Slug(_) => None,
         }
     }
 }

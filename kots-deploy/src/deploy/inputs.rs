@@ -6,8 +6,9 @@
 use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use airgap::{Bundle, BundleCheck, BundleError, EntryKind, Gunzip, Limits, TarReader};
+use airgap::{Bundle, BundleCheck, BundleError, Index, IndexStore, Limits};
 use jiff::Timestamp;
 use kinds::airgap::Airgap;
 use kinds::config::ConfigValues;
@@ -45,6 +46,9 @@ pub enum InputError {
     /// The licence file cannot be read.
     #[error("failed to read license file")]
     LicenseFile(#[source] FileError),
+    /// The certificates of a registry's authority cannot be read.
+    #[error("failed to read --registry-ca file")]
+    RegistryCa(#[source] FileError),
     /// A root key file cannot be read.
     #[error("failed to read license root key file")]
     RootKeyFile(#[source] FileError),
@@ -203,6 +207,9 @@ impl InputError {
             Self::AirgapNotAllowed { .. } => {
                 Some("ask the vendor for a license that allows air-gapped installations")
             }
+            Self::RegistryCa(_) => {
+                Some("pass the path of a PEM file with certificates to --registry-ca")
+            }
             Self::Bundle(airgap::BundleError::NotAFile(_)) => {
                 Some("pass the path of an air-gap bundle")
             }
@@ -313,6 +320,24 @@ pub fn license(
     Ok(license)
 }
 
+/// How far a bundle is read.
+#[derive(Debug, Clone)]
+pub enum Reading {
+    /// The release in it: images are not pushed.
+    Release,
+    /// All of it, unless an index of it is kept in this folder.
+    Images(Option<PathBuf>),
+}
+
+/// What was read of a bundle.
+#[derive(Debug)]
+pub struct Read {
+    /// The release.
+    pub check: BundleCheck,
+    /// Everything, if everything was read.
+    pub index: Option<Arc<Index>>,
+}
+
 /// Reads a bundle through once and checks that it is one, is whole, is of `app` and of a channel `license` has.
 ///
 /// # Errors
@@ -320,20 +345,61 @@ pub fn license(
 /// Says which of these it is not.
 pub fn bundle(
     path: &Path,
+    reading: &Reading,
     license: &VerifiedLicense,
     license_path: &Path,
     app: &str,
     on_progress: &mut dyn FnMut(airgap::Progress) -> ControlFlow<()>,
-) -> Result<BundleCheck, InputError> {
+) -> Result<Read, InputError> {
     if !license.license.is_airgap_supported {
         return Err(InputError::AirgapNotAllowed { path: license_path.display().to_string() });
     }
-    let check = Bundle::check(path, &Limits::default(), on_progress).map_err(|it| match it {
+    let read = match reading {
+        Reading::Release => {
+            let check = Bundle::check(path, &Limits::default(), on_progress).map_err(unread)?;
+            Read { check, index: None }
+        }
+        Reading::Images(folder) => {
+            let index = index(path, folder.as_deref(), on_progress)?;
+            Read { check: index.check(), index: Some(index) }
+        }
+    };
+    fits(&read.check.airgap, license, app)?;
+    Ok(read)
+}
+
+/// Reads a whole bundle, unless an index of it is kept in `folder`.
+///
+/// # Errors
+///
+/// The first reason why it is not sound.
+pub fn index(
+    path: &Path,
+    folder: Option<&Path>,
+    on_progress: &mut dyn FnMut(airgap::Progress) -> ControlFlow<()>,
+) -> Result<Arc<Index>, InputError> {
+    let limits = Limits::default();
+    let index = match folder {
+        Some(folder) => IndexStore::new(folder).open(path, &limits, on_progress),
+        None => Index::build(path, &limits, on_progress),
+    };
+    let index = index.map_err(unread)?;
+    supported(&index.airgap)?;
+    Ok(Arc::new(index))
+}
+
+fn unread(error: BundleError) -> InputError {
+    match error {
         BundleError::Cancelled => InputError::Interrupted,
         other => InputError::Bundle(other),
-    })?;
-    fits(&check.airgap, license, app)?;
-    Ok(check)
+    }
+}
+
+fn supported(airgap: &Airgap) -> Result<(), InputError> {
+    if ["", "docker", "docker-archive", "oci"].contains(&airgap.format.as_str()) {
+        return Ok(());
+    }
+    Err(InputError::Format(airgap.format.clone()))
 }
 
 fn fits(airgap: &Airgap, license: &VerifiedLicense, app: &str) -> Result<(), InputError> {
@@ -350,9 +416,7 @@ fn fits(airgap: &Airgap, license: &VerifiedLicense, app: &str) -> Result<(), Inp
     if airgap.update_cursor.is_empty() {
         return Err(InputError::BundleField { field: "updateCursor" });
     }
-    if !["", "docker", "docker-archive"].contains(&airgap.format.as_str()) {
-        return Err(InputError::Format(airgap.format.clone()));
-    }
+    supported(airgap)?;
     let name =
         if airgap.channel_name.is_empty() { &airgap.channel_id } else { &airgap.channel_name };
     license
@@ -362,32 +426,13 @@ fn fits(airgap: &Airgap, license: &VerifiedLicense, app: &str) -> Result<(), Inp
         .map_err(|_| InputError::Channel { name: name.clone() })
 }
 
-/// Looks whether a bundle holds image files: a list of images in `airgap.yaml` says only that the release has some.
+/// Reads the certificates of a registry's authority.
 ///
 /// # Errors
 ///
-/// When the bundle cannot be read.
-pub fn holds_images(path: &Path, airgap: &Airgap) -> Result<bool, InputError> {
-    let artifacts = airgap.embedded_cluster_artifacts.as_ref();
-    let listed = !airgap.saved_images.is_empty()
-        || artifacts.is_some_and(|it| !it.registry.saved_images.is_empty());
-    if !listed {
-        return Ok(false);
-    }
-    let folders: Vec<String> = std::iter::once("images".to_owned())
-        .chain(artifacts.map(|it| it.registry.dir.clone()).filter(|it| !it.is_empty()))
-        .map(|it| format!("{}/", it.trim_matches('/')))
-        .collect();
-    let file = std::fs::File::open(path).map_err(BundleError::Open)?;
-    let limits = Limits::default().bundle;
-    let mut tar = TarReader::new(Gunzip::new(file, &limits), &limits);
-    while let Some(entry) = tar.next_entry().map_err(BundleError::Archive)? {
-        let name = entry.name.trim_start_matches("./");
-        if entry.kind == EntryKind::File && folders.iter().any(|it| name.starts_with(it.as_str())) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// When the file cannot be read.
+pub fn registry_ca(path: &Path) -> Result<Vec<u8>, InputError> {
+    read_text(path).map(String::into_bytes).map_err(InputError::RegistryCa)
 }
 
 /// Reads an auth string from a file; the whole `Kots …` value, a trailing newline is trimmed.

@@ -1,21 +1,25 @@
 //! Turns what was asked for into a plan: every file read, every check that needs no server made.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use airgap::BundleCheck;
+use airgap::{BundleCheck, Index};
 use jiff::Timestamp;
 use kinds::license::VerifiedLicense;
+use registry::{Endpoint, EndpointError};
 use sha2::{Digest as _, Sha256};
 use steps::RunKey;
 use thiserror::Error;
 
 use super::answers;
-use super::args::{DeployArgs, ImageArgs};
-use super::inputs::{self, InputError};
+use super::args::{DeployArgs, ImageArgs, RunArgs};
+use super::inputs::{self, InputError, Reading};
+use super::run::state_dir;
 use super::target::Target;
 use super::values::Values;
 use crate::reach::Way;
+use crate::registry::ImagePush;
 
 /// Why an online run pushes no images.
 pub const ONLINE_IMAGES: &str = "an online release's images are pulled from where they are";
@@ -35,10 +39,19 @@ pub struct DeployPlan {
     pub values: Values,
     /// Skip preflights that are not strict.
     pub skip_preflights: bool,
-    /// Why no images are pushed.
-    pub no_images: String,
+    /// What of a bundle's images is pushed.
+    pub images: Images,
     /// How to reach the admin console.
     pub way: Way,
+}
+
+/// What becomes of images.
+#[derive(Debug, Clone)]
+pub enum Images {
+    /// None are pushed, for this reason.
+    None(String),
+    /// They are pushed.
+    Push(Box<ImagePush>),
 }
 
 /// What an air-gapped upgrade sends.
@@ -58,16 +71,12 @@ pub enum PlanError {
     /// A file cannot be used.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The bundle holds images that would have to be pushed.
-    #[error(
-        "airgap bundle holds images ({count} in airgap.yaml), and pushing images to {registry} is not part of this version of kots"
-    )]
-    ImagePush {
-        /// How many `airgap.yaml` lists.
-        count: usize,
-        /// Where they would go.
-        registry: String,
-    },
+    /// What was typed names no registry.
+    #[error("the registry cannot be used")]
+    Registry(#[from] EndpointError),
+    /// The images of the bundle cannot be pushed together, or not at all.
+    #[error("the images of the airgap bundle cannot be pushed:\n{}", .0.join("\n"))]
+    Images(Vec<String>),
 }
 
 impl PlanError {
@@ -80,9 +89,8 @@ impl PlanError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Input(error) => error.hint(),
-            Self::ImagePush { .. } => Some(
-                "push them with `kubectl kots admin-console push-images BUNDLE REGISTRY`, then run this command with --disable-image-push",
-            ),
+            Self::Registry(error) => Some(error.hint()),
+            Self::Images(_) => Some("ask the vendor for a bundle that holds every image it lists"),
         }
     }
 }
@@ -109,14 +117,14 @@ pub fn resolve(
     if args.skip_preflights {
         query.push(("skipPreflights", "true".to_owned()));
     }
-    let plan = |values, target, airgap, no_images| DeployPlan {
+    let plan = |values, target, airgap, images| DeployPlan {
         slug: args.slug.clone(),
         target,
         airgap,
         query,
         values,
         skip_preflights: args.skip_preflights,
-        no_images,
+        images,
         way,
     };
     let (Some(bundle), Some(license_path)) = (&args.airgap_bundle, &args.license) else {
@@ -125,15 +133,17 @@ pub fn resolve(
             cursor: args.channel_sequence.to_string(),
             ..Target::default()
         };
-        return Ok(plan(values, target, None, ONLINE_IMAGES.to_owned()));
+        return Ok(plan(values, target, None, Images::None(ONLINE_IMAGES.to_owned())));
     };
     let keys = inputs::root_keys(&args.license_root_keys)?;
     let license = inputs::license(license_path, &keys, &args.slug, now)?;
-    let check = inputs::bundle(bundle, &license, license_path, &args.slug, on_progress)?;
+    let reading = reading(&args.images, &args.run);
+    let inputs::Read { check, index } =
+        inputs::bundle(bundle, &reading, &license, license_path, &args.slug, on_progress)?;
     fits_flags(args, &check)?;
     answers::check(&args.config_values, &values, &check, &license, &args.slug, now)
         .map_err(InputError::from)?;
-    let no_images = no_images(bundle, &check, &args.images)?;
+    let images = images(bundle, index, &args.images)?;
     let target = Target {
         channel_id: check.airgap.channel_id.clone(),
         cursor: check.airgap.update_cursor.clone(),
@@ -142,7 +152,7 @@ pub fn resolve(
         archive_sha256: Some(check.app_sha256.clone()),
     };
     let input = AirgapInput { path: bundle.clone(), check, license };
-    Ok(plan(values, target, Some(input), no_images))
+    Ok(plan(values, target, Some(input), images))
 }
 
 /// A bundle says itself which release it is; flags that say otherwise are a mistake somewhere.
@@ -161,27 +171,49 @@ fn fits_flags(args: &DeployArgs, check: &BundleCheck) -> Result<(), InputError> 
     Ok(())
 }
 
-/// Why no images are pushed, unless they would have to be.
+/// How far a bundle has to be read. Indexes of bundles are kept beside the journals.
+pub fn reading(images: &ImageArgs, run: &RunArgs) -> Reading {
+    if images.disable_push {
+        return Reading::Release;
+    }
+    Reading::Images(state_dir(run).map(|it| it.join("bundles")))
+}
+
+/// What becomes of the images of a bundle. What can be seen to be impossible without asking anyone is refused.
 ///
 /// # Errors
 ///
-/// When the bundle holds images and they are not to stay where they are.
-pub fn no_images(
-    bundle: &std::path::Path,
-    check: &BundleCheck,
+/// When the registry that was typed cannot be one, or the images cannot be pushed.
+pub fn images(
+    bundle: &Path,
+    index: Option<Arc<Index>>,
     args: &ImageArgs,
-) -> Result<String, PlanError> {
-    if args.disable_push {
-        return Ok("--disable-image-push was given".to_owned());
+) -> Result<Images, PlanError> {
+    let Some(index) = index else {
+        return Ok(Images::None("--disable-image-push was given".to_owned()));
+    };
+    if !registry::holds_images(&index) {
+        return Ok(Images::None("the bundle holds no images".to_owned()));
     }
-    if !inputs::holds_images(bundle, &check.airgap)? {
-        return Ok("the bundle holds no images".to_owned());
-    }
-    let registry = if args.registry.is_empty() { "a registry" } else { &args.registry };
-    Err(PlanError::ImagePush {
-        count: check.airgap.saved_images.len(),
-        registry: registry.to_owned(),
-    })
+    push_of(bundle, index, args).map(|it| Images::Push(Box::new(it)))
+}
+
+/// What is pushed of a bundle that holds images.
+///
+/// # Errors
+///
+/// As [`images`].
+pub fn push_of(bundle: &Path, index: Arc<Index>, args: &ImageArgs) -> Result<ImagePush, PlanError> {
+    // Whether the images fit together does not depend on where they go.
+    let endpoint = if args.registry.is_empty() {
+        Endpoint::parse("registry.invalid", &args.namespace, args.scheme())?
+    } else {
+        Endpoint::parse(&args.registry, &args.namespace, args.scheme())?
+    };
+    registry::plan(&index, &endpoint).map_err(PlanError::Images)?;
+    let authorities =
+        args.ca.as_deref().map(inputs::registry_ca).transpose()?.into_iter().collect();
+    Ok(ImagePush { bundle: bundle.to_owned(), index, args: args.clone(), authorities })
 }
 
 impl DeployPlan {

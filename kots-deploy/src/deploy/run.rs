@@ -172,7 +172,7 @@ pub fn rejected(
     refused(known, DeployOutcome::Rejected, report)
 }
 
-fn unjournalled(known: Known, failure: Failure) -> DeployReport {
+pub(crate) fn unjournalled(known: Known, failure: Failure) -> DeployReport {
     let error = ErrorReport {
         what: failure.what,
         why: failure.why,
@@ -191,11 +191,16 @@ pub fn open_journal(
     args: &RunArgs,
     key: &RunKey,
 ) -> Result<(Option<PathBuf>, Option<Journal>), Failure> {
-    let Some(dir) = args.state_dir.clone().or_else(default_state_dir) else {
+    let Some(dir) = state_dir(args) else {
         return Ok((None, None));
     };
     let journal = Journal::open(&dir, key, Arc::new(SystemClock))?;
     Ok((Some(dir), Some(journal)))
+}
+
+/// The folder of everything that is remembered, if there is one.
+pub fn state_dir(args: &RunArgs) -> Option<PathBuf> {
+    args.state_dir.clone().or_else(default_state_dir)
 }
 
 /// The XDG state folder of this program.

@@ -21,7 +21,7 @@ pub(crate) fn all(slug: &str) -> Vec<Box<dyn Step<Context>>> {
         Box::new(connect::Connect { note: format!("Starting deployment process for {slug}...") }),
         Box::new(check::CheckState),
         Box::new(license::License::default()),
-        Box::new(images::Images),
+        Box::new(images::Images::default()),
         Box::new(update::Update::default()),
         Box::new(config::Config::default()),
         Box::new(watch::Watch),

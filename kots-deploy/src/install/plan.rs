@@ -10,7 +10,7 @@ use steps::RunKey;
 use super::args::InstallArgs;
 use crate::deploy::answers;
 use crate::deploy::inputs::{self, InputError};
-use crate::deploy::plan::{AirgapInput, DeployPlan, ONLINE_IMAGES, PlanError, no_images};
+use crate::deploy::plan::{self, AirgapInput, DeployPlan, Images, ONLINE_IMAGES, PlanError};
 use crate::deploy::target::Target;
 use crate::deploy::values::Values;
 use crate::reach::Way;
@@ -46,14 +46,16 @@ pub fn resolve(
     let license = inputs::license(&args.license, &keys, &args.slug, now)?;
     let mut target = Target { label: args.version_label.clone(), ..Target::default() };
     let mut input = None;
-    let mut images = ONLINE_IMAGES.to_owned();
+    let mut images = Images::None(ONLINE_IMAGES.to_owned());
     if let Some(path) = &args.airgap_bundle {
-        let check = inputs::bundle(path, &license, &args.license, &args.slug, on_progress)?;
+        let reading = plan::reading(&args.images, &args.run);
+        let inputs::Read { check, index } =
+            inputs::bundle(path, &reading, &license, &args.license, &args.slug, on_progress)?;
         if let (Some(path), Some(values)) = (&args.config_values, &values) {
             answers::check(path, values, &check, &license, &args.slug, now)
                 .map_err(InputError::from)?;
         }
-        images = no_images(path, &check, &args.images)?;
+        images = plan::images(path, index, &args.images)?;
         target = Target {
             channel_id: check.airgap.channel_id.clone(),
             cursor: check.airgap.update_cursor.clone(),
@@ -72,7 +74,7 @@ pub fn resolve(
         query: Vec::new(),
         values: values.clone().unwrap_or_else(none),
         skip_preflights: args.skip_preflights,
-        no_images: images,
+        images,
         way,
     };
     let (channel, version_label) = (args.channel.clone(), args.version_label.clone());

@@ -81,7 +81,7 @@ fn common(plan: &InstallPlan) -> DeployPlan {
         query: Vec::new(),
         values: it.values.clone(),
         skip_preflights: it.skip_preflights,
-        no_images: it.no_images.clone(),
+        images: it.images.clone(),
         way: it.way.clone(),
     }
 }

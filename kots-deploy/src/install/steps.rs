@@ -25,7 +25,7 @@ pub(super) fn all(plan: &Arc<InstallPlan>) -> Vec<Box<dyn Step<Context>>> {
     vec![
         Box::new(Connect { note: format!("Installing {}...", plan.common.slug) }),
         Box::new(CheckState { plan: Arc::clone(plan) }),
-        Box::new(Images),
+        Box::new(Images::default()),
         Box::new(Install { plan: Arc::clone(plan), key: String::new(), checks_again: false }),
         Box::new(Watch),
     ]

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod harness;
+mod images;
 mod proxy;
 
 mod airgap_bundles;

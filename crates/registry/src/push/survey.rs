@@ -42,6 +42,19 @@ pub(super) async fn look(
     }
 }
 
+/// How many images are not there.
+pub(super) async fn missing(shared: &Shared) -> Result<usize, Fault> {
+    shared.keep("reach the registry", || shared.client.ping()).await?;
+    let mut found = stream::iter(0..shared.plan.images().len())
+        .map(|image| is_there(shared, image))
+        .buffered(QUESTIONS);
+    let mut missing = 0;
+    while let Some(found) = found.next().await {
+        missing += usize::from(!found?);
+    }
+    Ok(missing)
+}
+
 /// Which images are there already.
 async fn images(shared: &Shared, todo: &mut Todo, pushed: &mut Pushed) {
     let found: Vec<(usize, Result<bool, Fault>)> = stream::iter(0..shared.plan.images().len())

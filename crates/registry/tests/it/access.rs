@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use crate::images::mixed;
 use crate::push::{assert_there, options};
-use crate::server::{Server, Setup};
+use crate::server::{Server, Setup, endpoint};
 use crate::watch::Watch;
 
 /// An authority and a certificate of it for 127.0.0.1.
@@ -115,7 +115,7 @@ async fn names_and_passwords() {
     std::fs::write(&file, format!("pusher:{hash}\n")).expect("written");
     let auth = format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", file.display());
     let Some(server) = Server::start(Setup { auth, ..Setup::default() }) else { return };
-    let endpoint = server.endpoint("ns");
+    let endpoint = endpoint(server.port(), "ns");
     let with = |credentials| push_with(&endpoint, Scheme::Http, &TLS, credentials, 21);
     let nobody = with(Credentials::Anonymous).await.expect_err("it asks");
     assert!(
@@ -256,7 +256,7 @@ async fn tokens_that_end_during_the_push_are_asked_for_again() {
     let Some((server, tokens, _certificates)) = with_tokens(-57, &["pull", "push"]).await else {
         return;
     };
-    let endpoint = server.endpoint("ns");
+    let endpoint = endpoint(server.port(), "ns");
     let images = mixed(22);
     let client =
         Client::new(&endpoint, Scheme::Http, &TLS, basic("pusher", "correct horse")).expect("one");
@@ -276,7 +276,8 @@ async fn a_wrong_password_at_the_token_server() {
         return;
     };
     let wrong =
-        push_with(&server.endpoint("ns"), Scheme::Http, &TLS, basic("pusher", "no"), 23).await;
+        push_with(&endpoint(server.port(), "ns"), Scheme::Http, &TLS, basic("pusher", "no"), 23)
+            .await;
     let wrong = wrong.expect_err("wrong");
     assert!(matches!(&wrong, PushError::Access(Fault::Unauthorized { .. })), "{wrong:?}");
 }
@@ -287,7 +288,8 @@ async fn a_user_who_may_only_pull_is_told_before_the_first_byte() {
         return;
     };
     let credentials = basic("pusher", "correct horse");
-    let error = push_with(&server.endpoint("ns"), Scheme::Http, &TLS, credentials, 24).await;
+    let error =
+        push_with(&endpoint(server.port(), "ns"), Scheme::Http, &TLS, credentials, 24).await;
     let error = error.expect_err("no permission");
     let text = format!("{error:?}");
     assert!(

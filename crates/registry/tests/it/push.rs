@@ -31,7 +31,7 @@ pub(crate) async fn push_to(
 /// Everything in the registry is, byte by byte, what it was before.
 pub(crate) fn assert_there(server: &Server, namespace: &str, images: &Images) {
     for (digest, bytes) in manifests(images) {
-        assert_eq!(server.blob(digest).as_deref(), Some(&bytes[..]), "manifest {digest}");
+        assert_eq!(server.blob(&digest.hex()).as_deref(), Some(&bytes[..]), "manifest {digest}");
     }
     let links = server.links();
     for (name, manifests) in &images.all {
@@ -111,12 +111,13 @@ async fn content_of_the_plan_needs_no_source() {
     manifest.bytes = text.into();
     manifest.digest = airgap::Digest::of(&manifest.bytes);
     images.image("quay.io/org/artifact:1", vec![manifest]);
-    let endpoint = server.endpoint("");
+    let endpoint = endpoint(server.port(), "");
     let source = Arc::new(images.source());
     let plan = images.plan(&endpoint);
     let watch: Arc<Watch> = Watch::new();
-    let pushed =
-        push(server.client(), plan, Arc::clone(&source) as _, options(), watch).await.expect("ok");
+    let pushed = push(client(&endpoint), plan, Arc::clone(&source) as _, options(), watch)
+        .await
+        .expect("ok");
     assert_eq!((pushed.blobs, pushed.passes), (1, 0));
     assert_eq!(source.passes.load(Ordering::Relaxed), 0);
 }
@@ -148,11 +149,11 @@ async fn an_image_with_a_part_that_is_nowhere_fails_alone() {
 async fn a_source_that_changes_ends_the_push() {
     let Some(server) = Server::plain() else { return };
     let images = mixed(6);
-    let endpoint = server.endpoint("ns");
+    let endpoint = endpoint(server.port(), "ns");
     let mut source = images.source();
     source.cut = Some(70_000);
     let error =
-        push(server.client(), images.plan(&endpoint), Arc::new(source), options(), Watch::new())
+        push(client(&endpoint), images.plan(&endpoint), Arc::new(source), options(), Watch::new())
             .await
             .expect_err("the source fails");
     assert!(matches!(error, PushError::Source(_)), "{error:?}");

@@ -1,12 +1,20 @@
-//! Pushes images from the bundle. There is nothing to push when a run comes here: a bundle that holds images is
-//! refused before anything is sent, unless they are to stay where they are.
+//! Pushes the images of the bundle into the registry from which the cluster pulls them.
 
-use steps::{Check, Done, Failure, Scope, Step, StepKind, async_trait};
+use std::sync::Arc;
 
+use registry::push::Pusher;
+use steps::{Check, Done, Failure, Scope, Step, async_trait};
+
+use crate::deploy::plan::{self, DeployPlan};
 use crate::deploy::state::Context;
+use crate::registry::settings::Chosen;
+use crate::registry::{Bullets, ImagePush, failure, look};
 
 /// Pushes images.
-pub(crate) struct Images;
+#[derive(Default)]
+pub(crate) struct Images {
+    pusher: Option<Pusher>,
+}
 
 #[async_trait]
 impl Step<Context> for Images {
@@ -18,15 +26,52 @@ impl Step<Context> for Images {
         "Push images"
     }
 
-    fn kind(&self) -> StepKind {
-        StepKind::ReadOnly
+    async fn check(
+        &mut self,
+        context: &mut Context,
+        scope: &mut Scope<'_>,
+    ) -> Result<Check, Failure> {
+        let plan = Arc::clone(&context.plan);
+        let push = match &plan.images {
+            plan::Images::None(reason) => return Ok(Check::done(reason.clone())),
+            plan::Images::Push(push) => push,
+        };
+        let chosen = chosen(&plan, push, context, scope).await?;
+        let reporter = scope.reporter().clone();
+        let pusher =
+            push.prepare(&chosen, context.state_dir.as_deref(), context.deadline, |plan| {
+                Arc::new(Bullets::new(plan.clone(), reporter))
+            })?;
+        let missing = pusher.missing().await.map_err(|it| failure(&it))?;
+        if missing == 0 {
+            return Ok(Check::done(format!("{} are in {}", push.count(), chosen.endpoint)));
+        }
+        context.last.set(format!("{missing} images were missing in {}", chosen.endpoint));
+        scope.reporter().note("Pushing airgap images...");
+        scope.reporter().note(chosen.from);
+        self.pusher = Some(pusher);
+        Ok(Check::needed())
     }
 
-    async fn check(&mut self, context: &mut Context, _: &mut Scope<'_>) -> Result<Check, Failure> {
-        Ok(Check::done(context.plan.no_images.clone()))
-    }
-
-    async fn run(&mut self, _: &mut Context, _: &mut Scope<'_>) -> Result<Done, Failure> {
+    async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
+        let plan = Arc::clone(&context.plan);
+        let (plan::Images::Push(push), Some(pusher)) = (&plan.images, self.pusher.take()) else {
+            return Ok(Done::Well);
+        };
+        let done = pusher.push(push.source()).await.map_err(|it| failure(&it))?;
+        scope.reporter().note("Images pushed successfully");
+        context.last.set(format!("{} images were pushed", done.pushed));
         Ok(Done::Well)
     }
+}
+
+async fn chosen(
+    plan: &DeployPlan,
+    push: &ImagePush,
+    context: &Context,
+    scope: &Scope<'_>,
+) -> Result<Chosen, Failure> {
+    let client = context.client();
+    let cluster = look::cluster_of(&plan.way);
+    look::decide(&push.args, &plan.slug, Some(&client), cluster, scope.reporter()).await
 }

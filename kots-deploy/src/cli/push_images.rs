@@ -1,0 +1,25 @@
+//! `kots admin-console push-images`.
+
+use super::flags::Typed;
+use super::settings::Settings;
+use super::{CliError, cluster, registry_access, report_args};
+use crate::deploy::args::ImageArgs;
+use crate::push_images::PushArgs;
+use crate::tunnel::Road;
+
+/// The group.
+pub(super) const GROUP: &str = "admin-console";
+/// The command.
+pub(super) const PUSH: &str = "admin-console push-images";
+
+pub(super) fn push(settings: &Settings<'_>, typed: &Typed) -> Result<PushArgs, CliError> {
+    let registry = typed.arguments[1].clone();
+    let args = PushArgs {
+        bundle: typed.arguments[0].clone().into(),
+        images: ImageArgs { registry, ..registry_access(settings)? },
+        cluster: cluster(settings, Road::Auto),
+        run: report_args(settings)?,
+    };
+    args.check()?;
+    Ok(args)
+}
