@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Path of the air-gap bundle; without it the release comes online
     #[arg(long)]
     airgap_bundle: Option<PathBuf>,
-    /// Assume yes to all prompts (also --no-prompt)
+    /// Accepted: nothing is asked (also --no-prompt)
     #[arg(long, short = 'y')]
     yes: bool,
     /// Port of the manager (default 30080)

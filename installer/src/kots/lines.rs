@@ -290,6 +290,14 @@ mod tests {
         assert_eq!(plain("a\u{7}b\tc"), "ab\tc");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_line_is_taken_and_holds_nothing_for_a_terminal(line in "\\PC*|[\\x00-\\x7f]*") {
+            let _ = check(&line);
+            proptest::prop_assert!(!plain(&line).chars().any(|it| it.is_control() && it != '\t'));
+        }
+    }
+
     #[tokio::test]
     async fn only_whole_lines_are_taken_until_the_end() {
         let folder = tempfile::tempdir().expect("a folder");

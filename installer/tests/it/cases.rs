@@ -321,6 +321,19 @@ fn a_bundle_is_processed_as_in_case_32() {
 }
 
 #[test]
+fn what_was_at_work_when_the_process_died_is_true_after_a_start() {
+    let at = |state: &str| {
+        seeded(Site::installed(), "upgrade", "kubernetes", &json!({ "state": state }))
+    };
+    // The client of a request that was cut off sends its answers again.
+    let (_site, manager) = at("ApplicationConfiguring");
+    assert_eq!(manager.state(), "ApplicationConfigurationFailed");
+    let (_site, manager) = at("AppPreflightsRunning");
+    manager.ended("/app-preflights/status");
+    assert_eq!(manager.state(), "AppPreflightsSucceeded");
+}
+
+#[test]
 fn interfaces_are_listed_as_in_case_5() {
     let (_site, mut manager) =
         seeded(Site::installed(), "upgrade", "linux", &json!({ "state": "New" }));

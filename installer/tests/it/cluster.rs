@@ -142,8 +142,13 @@ impl Cluster {
 }
 
 /// Whether the tests run as root, which `--target linux` needs with a cluster.
+#[expect(clippy::print_stderr, reason = "what is skipped says so")]
 fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        eprintln!("skipped: linux upgrades with a cluster, because they need root");
+    }
+    is_root
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Starts the installer with a vendor and an installed application, and asks it things.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -289,7 +289,10 @@ impl Answer {
 
 impl Manager {
     pub(crate) fn start(mut command: Command, prefix: &str) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A file, since nobody reads a pipe and a full one would hold the installer up.
+        let mut stderr = tempfile::tempfile().unwrap();
+        command.stdout(Stdio::piped()).stderr(stderr.try_clone().unwrap());
+        let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut url = None;
         for line in lines {
@@ -301,8 +304,11 @@ impl Manager {
             }
         }
         let Some((url, said)) = url else {
-            let output = child.wait_with_output().unwrap();
-            panic!("the installer did not start: {}", String::from_utf8_lossy(&output.stderr));
+            let _ = child.wait();
+            let mut text = String::new();
+            stderr.rewind().unwrap();
+            stderr.read_to_string(&mut text).unwrap();
+            panic!("the installer did not start: {text}");
         };
         let http = reqwest::blocking::Client::builder()
             .danger_accept_invalid_certs(true)

@@ -59,6 +59,35 @@ fn an_installation_and_a_bundle_run_by_themselves() {
 }
 
 #[test]
+fn a_deploy_that_failed_is_tried_again_by_the_same_command() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let site = Site::installed();
+    let (broken, marker) = (site.path("kots"), site.path("failed"));
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = deploy ] && ! [ -e '{marker}' ]; then touch '{marker}'; echo 'Error: no space left' >&2; exit 1; fi\nexec '{real}' \"$@\"\n",
+        marker = marker.display(),
+        real = crate::harness::kots().display(),
+    );
+    std::fs::write(&broken, script).unwrap();
+    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let site = site.with(&["--kots-binary", &broken.display().to_string()]);
+    let output = site.headless("upgrade", "linux", &["--output", "jsonl"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let last: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["outcome"], "failed");
+    assert_eq!(last["state"], "AppUpgradeFailed");
+    assert_eq!(
+        last["error"],
+        "upgrade app: kots cli deploy: run deploy command: exit status 1: Error: no space left"
+    );
+    let output = site.headless("upgrade", "linux", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(site.deployed(), "1.1.0");
+}
+
+#[test]
 fn checks_and_answers_end_it_with_their_reasons() {
     let fail = r#"{"pass":null,"warn":null,"fail":[{"title":"Version","message":"too old"}]}"#;
     let site = Site::installed().with_preflights(fail, 3);

@@ -64,6 +64,11 @@ fn walk(site: &Site, verb: &str, target: &str, is_airgap: bool, with_kills: bool
         }
     }
     assert_eq!(manager.state(), "Succeeded");
+    if !with_kills {
+        // The end was seen, so the command ends too.
+        manager.get("/app/status").ok();
+        assert_eq!(manager.wait_end(), Some(0));
+    }
     last
 }
 
