@@ -62,6 +62,9 @@ pub const KOTSADM_LOG: &str = "KOTSADM_LOG";
 /// `<point>[:n]`: kills the process at a write point. Only with the feature `faults`.
 pub const KOTSADM_FAULT: &str = "KOTSADM_FAULT";
 
+/// Variables that hold secrets of this server: no program it starts gets them.
+pub const SECRETS: [&str; 3] = [SESSION_KEY, API_ENCRYPTION_KEY, SHARED_PASSWORD_BCRYPT];
+
 /// Reads `name`; an empty value counts as absent.
 pub fn read(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -201,6 +201,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
             .map_err(ServeError::Cipher)?;
     let root_keys = root_keys(&options.license_root_keys)?;
     let archives = Archives::open(&state)?;
+    let kubeconfig = options.cluster.kubeconfig.clone();
     let target: Arc<dyn Target> = match &options.target {
         TargetSpec::Directory(path) => Arc::new(Directory::open(path)?),
         TargetSpec::Cluster => {
@@ -246,7 +247,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
             .unwrap_or(max_upload_bytes.saturating_mul(4)),
         boot_id,
         work: TaskTracker::new(),
-        preflights: PreflightRuns::new(Program::of_environment()),
+        preflights: PreflightRuns::new(Program::of_environment(kubeconfig)),
         deploy_bell: Notify::new(),
         stop: CancellationToken::new(),
         wrong_passwords: Mutex::default(),

@@ -18,14 +18,14 @@ const MAX_OUTPUT_BYTES: u64 = 8 << 20;
 const LAST_WORDS_BYTES: usize = 4 << 10;
 /// How long it may take when nothing is said.
 const TIMEOUT: Duration = Duration::from_mins(15);
-/// Secrets of this server that are none of its business.
-const SECRETS: [&str; 3] = [env::SESSION_KEY, env::API_ENCRYPTION_KEY, env::SHARED_PASSWORD_BCRYPT];
 
 /// The program, and how long it may take.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     path: PathBuf,
     timeout: Duration,
+    /// The kubeconfig of the cluster; without it the program finds one by itself.
+    kubeconfig: Option<PathBuf>,
 }
 
 /// Why there is no output.
@@ -72,12 +72,13 @@ fn last_words(said: &str) -> String {
 }
 
 impl Program {
-    /// The one the environment names, else `preflight` on PATH.
-    pub(crate) fn of_environment() -> Self {
+    /// The one the environment names, else `preflight` on PATH; for the cluster of `kubeconfig`.
+    pub(crate) fn of_environment(kubeconfig: Option<PathBuf>) -> Self {
         let seconds = env::read(env::KOTS_PREFLIGHT_TIMEOUT_S).and_then(|it| it.parse().ok());
         Self {
             path: env::read(env::KOTS_PREFLIGHT).unwrap_or_else(|| "preflight".to_owned()).into(),
             timeout: seconds.map_or(TIMEOUT, Duration::from_secs),
+            kubeconfig,
         }
     }
 
@@ -104,8 +105,11 @@ impl Program {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        for name in SECRETS {
+        for name in env::SECRETS {
             command.env_remove(name);
+        }
+        if let Some(kubeconfig) = &self.kubeconfig {
+            command.env("KUBECONFIG", kubeconfig);
         }
         let child = command.spawn().map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {

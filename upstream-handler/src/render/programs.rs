@@ -108,7 +108,8 @@ impl Programs {
         self.path(program).is_some()
     }
 
-    fn path(&self, program: Program) -> Option<&Path> {
+    /// Where a program is.
+    pub(crate) fn path(&self, program: Program) -> Option<&Path> {
         match program {
             Program::Helm => self.helm.as_deref(),
             Program::Kustomize => self.kustomize.as_deref(),

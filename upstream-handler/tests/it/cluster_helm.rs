@@ -11,6 +11,7 @@ use super::cluster_site::ClusterSite;
 
 /// Notes arguments and the mode of the values; fails for releases named `bad`.
 const HELM: &str = r#"#!/bin/sh
+case "$1" in upgrade|uninstall) ;; *) echo "done"; exit 0;; esac
 mode=
 for word in "$@"; do case "$word" in */values-*) mode=" values=$(stat -c %a "$word")";; esac; done
 echo "$*$mode" | sed 's#/[^ ]*/##g; s#values-[^ ]*.yaml#VALUES#' >> "$HELM_NOTES"
@@ -138,19 +139,20 @@ async fn a_release_that_was_left_pending_is_recovered() {
 #[tokio::test]
 async fn without_helm_nothing_is_changed() {
     let mut site = ClusterSite::fake().await;
-    site.site.env("KOTS_HELM", "/nowhere/helm");
-    site.site.env("PATH", "/nowhere");
+    Helm::put(&mut site);
     let mut files = charts(&[("web", 0, "")], "");
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
     files.push(ReleaseFile { path: "a.yaml".to_owned(), bytes: map.into() });
     site.begin_release(0, files).await;
-    let ended = site.end_of(0).await.failed();
-    assert!(
-        ended.info.starts_with("the version has Helm charts and there is no `helm` program"),
-        "{}",
-        ended.info
-    );
-    assert_eq!(site.data("a").await, None);
+    site.end_of(0).await.ok();
+    site.site.kill();
+    site.site.env("KOTS_HELM", "/nowhere/helm");
+    site.site.start();
+    site.fake_kube().forget_changes();
+    let ended = site.redeploy(0).await.failed();
+    let wanted = "the version has Helm charts and there is no `helm` program";
+    assert!(ended.info.starts_with(wanted), "{}", ended.info);
+    assert_eq!(site.fake_kube().changes(), [""; 0]);
 }
 
 /// Helm's record of a revision.

@@ -25,7 +25,7 @@ use super::api::{Server, patiently};
 use super::causes;
 use super::error::{ClusterError, told};
 use super::seen;
-use crate::env;
+use crate::render::programs::{Program, Programs};
 
 /// How long Helm waits for hooks (and, when a chart asks for it, for readiness).
 const TIMEOUT: &str = "3600s";
@@ -120,16 +120,9 @@ impl Helm {
     ///
     /// [`ClusterError::NoHelm`].
     pub(super) fn find(kubeconfig: Option<&Path>) -> Result<Self, ClusterError> {
-        let on_path = || {
-            let path = env::read("PATH")?;
-            std::env::split_paths(&path).map(|it| it.join("helm")).find(|it| it.is_file())
-        };
-        // One that is named and not there is a mistake, not a reason to take another.
-        let program = match env::read(env::KOTS_HELM) {
-            Some(named) => Some(PathBuf::from(named)).filter(|it| it.is_file()),
-            None => on_path(),
-        };
-        let program = program.ok_or(ClusterError::NoHelm)?;
+        let programs = Programs::find();
+        let program = programs.path(Program::Helm).filter(|it| it.is_file());
+        let program = program.ok_or(ClusterError::NoHelm)?.to_owned();
         Ok(Self { program, kubeconfig: kubeconfig.map(Path::to_owned) })
     }
 

@@ -54,7 +54,7 @@ pub(super) async fn run(
         .env("HELM_CACHE_HOME", work.join("helm-cache"))
         .env("HELM_CONFIG_HOME", work.join("helm-config"))
         .env("HELM_DATA_HOME", work.join("helm-data"));
-    for secret in [env::SESSION_KEY, env::API_ENCRYPTION_KEY, env::SHARED_PASSWORD_BCRYPT] {
+    for secret in env::SECRETS {
         command.env_remove(secret);
     }
     if let Some(kubeconfig) = kubeconfig {
