@@ -5,6 +5,7 @@
 //! are only ever written by a run that ended; one that could not check anything says so and is
 //! never a success.
 
+pub(crate) mod charts;
 pub(crate) mod program;
 pub(crate) mod results;
 pub(crate) mod spec;

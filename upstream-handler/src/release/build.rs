@@ -16,6 +16,7 @@ use super::stage::{Collected, Stage};
 use super::tree::{self, KOTS_KINDS, UPSTREAM, USERDATA, write};
 use super::vendor::{Vendor, VendorConfig};
 use super::{Chart, Facts, Input, KOTS_VERSION, Preflights, ReleaseError};
+use crate::preflight;
 use crate::render::charts::sdk;
 use crate::render::sources;
 
@@ -122,8 +123,21 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
     if !is_config_missing {
         stage.charts(&files, input)?;
     }
-    let Collected { facts, kind_images, chart_images, yaml_errors, mut charts, base, mut notes } =
-        stage.finish()?;
+    let Collected {
+        mut facts,
+        kind_images,
+        chart_images,
+        yaml_errors,
+        mut charts,
+        base,
+        mut notes,
+    } = stage.finish()?;
+    for preflight in preflight::charts::collect(dir)? {
+        facts.note(&preflight.kind, &preflight.value, &preflight.text).map_err(|source| {
+            let kind = preflight.kind.kind.clone();
+            ReleaseError::Kind { path: "helm-preflight.yaml".to_owned(), kind, source }
+        })?;
+    }
 
     let mut known = Vec::new();
     let mut manifests = Vec::new();

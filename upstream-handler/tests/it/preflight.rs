@@ -10,6 +10,7 @@ use sample::bundle::BundleSpec;
 use sample::license::Builder;
 use serde_json::{Value, json};
 
+use super::cluster_helm::charts;
 use super::harness::{APP, Answer, Site, UPDATE, bundle_parts, multipart, values_body};
 
 const VALUES: &str = "/api/v1/app/sample-app/config/values";
@@ -391,6 +392,28 @@ async fn documents_are_run_as_one_and_releases_without_any_have_none() {
     assert_eq!(none.error(), "404 version for sequence 9 not found");
     let command = site.post(&format!("{APP}/sequence/1/preflightcommand"), &json!({})).await;
     assert_eq!(command.status, 501);
+}
+
+#[tokio::test]
+async fn checks_inside_of_charts_count_too() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has_helm = std::env::var_os("KOTS_HELM").is_some()
+        || std::env::split_paths(&path).any(|it| it.join("helm").is_file());
+    if !has_helm {
+        return println!("skipped: helm is neither KOTS_HELM nor on PATH");
+    }
+    let mut site = site().await;
+    let program = StandIn::of(&mut site, &fails());
+    let template = "apiVersion: troubleshoot.sh/v1beta2\nkind: Preflight\nmetadata: {name: in-chart}\nspec:\n  analyzers:\n  - clusterVersion:\n      strict: true\n      outcomes:\n      - pass: {message: {{ .Release.Name | quote }}}\n";
+    let mut spec = BundleSpec::sample("1.1.0").unwrap();
+    let files = charts(&[("extra", 0, "")], template);
+    spec.files.extend(files.into_iter().filter(|it| it.path != "app.yaml"));
+    site.upload(&spec).await.ok();
+    assert_eq!(ended(&site, 1).await["hasFailingStrictPreflights"], true);
+    let text = program.read("spec.yaml");
+    assert!(text.contains("message: extra"), "{text}");
+    let refused = site.set_values(sample::config_values(), true).await;
+    assert_eq!(refused.error(), format!("500 failed to deploy: {CANNOT}"));
 }
 
 #[tokio::test]
