@@ -223,7 +223,7 @@ Error: the release in `new`: could not resolve the config of `config.yaml`: the 
     let broken = "    - {name: a, default: '{{repl Frobnicate }}'}\n";
     let folder = releases(OLD, broken, VALUES);
     insta::assert_snapshot!(run(folder.path(), &["new"]).whole(), @r"
-Error: the release in `new`: could not resolve the config of `config.yaml`: config item `a`, default:1: the template function `Frobnicate` does not exist
+Error: the release in `new`: could not resolve the config of `config.yaml`: config item `a`, default:1:8: the template function `Frobnicate` does not exist
 -> 1
 ");
     insta::assert_snapshot!(run(folder.path(), &["missing"]).whole(), @r"
