@@ -3,6 +3,7 @@
 //! Order of checks and messages are cobra's (`kots-cli` contract §1.5): flags, number of arguments, environment,
 //! required flags, then what the command itself checks. Usage errors end with status 1, as every error of `kots`.
 
+mod airgap_update;
 mod bundle;
 pub mod duration;
 pub mod flags;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::airgap_update::UpdateArgs;
 use crate::bundle::args::BundleArgs;
 use crate::cluster::ConnectionFlags;
 use crate::deploy::args::{
@@ -48,6 +50,8 @@ pub enum Command {
     Deploy(Box<DeployArgs>),
     /// Install an application.
     Install(Box<InstallArgs>),
+    /// Push the images of a bundle, and offer it as an update of an embedded cluster.
+    AirgapUpdate(Box<UpdateArgs>),
     /// Push the images of a bundle.
     PushImages(Box<PushArgs>),
     /// Tell whether a licence holds.
@@ -168,6 +172,9 @@ pub fn read(
         "deploy" => deploy(&settings, &typed).map(|it| Command::Deploy(Box::new(it))),
         "install" => install(&settings, &typed).map(|it| Command::Install(Box::new(it))),
         license::VERIFY => license::verify(&settings, &typed).map(Command::VerifyLicense),
+        airgap_update::UPDATE => {
+            airgap_update::update(&settings, &typed).map(|it| Command::AirgapUpdate(Box::new(it)))
+        }
         "get" => get(&settings, &typed).map(|it| Command::Get(Box::new(it))),
         it if it.starts_with(bundle::GROUP) => {
             bundle::read(it, &settings, &typed).map(Command::Bundle)
@@ -197,7 +204,16 @@ fn display_name(program: &str) -> String {
 }
 
 fn known(name: &str) -> bool {
-    ["deploy", "get", "install", license::VERIFY, push_images::PUSH, "version"].contains(&name)
+    [
+        airgap_update::UPDATE,
+        "deploy",
+        "get",
+        "install",
+        license::VERIFY,
+        push_images::PUSH,
+        "version",
+    ]
+    .contains(&name)
         || bundle::COMMANDS.contains(&name)
 }
 
@@ -211,7 +227,7 @@ fn unknown_command(name: &str, program: &str) -> UsageError {
 
 fn arguments_of(name: &str) -> &'static [&'static str] {
     match name {
-        "deploy" | "install" => &["appSlug"],
+        airgap_update::UPDATE | "deploy" | "install" => &["appSlug"],
         license::VERIFY => &["file"],
         "get" => &["versions", "appSlug"],
         push_images::PUSH => &["airgap-bundle", "registry-host"],
@@ -240,6 +256,14 @@ fn all_flags(name: &str) -> Vec<Flag> {
         license::VERIFY => &[&table::VERIFY_LICENSE],
         "get" => &[&table::VERSION, &table::REACH],
         "version" => &[&table::VERSION],
+        airgap_update::UPDATE => &[
+            &table::AIRGAP_UPDATE,
+            &table::REGISTRY,
+            &table::REGISTRY_ACCESS,
+            &table::LONG_TIMEOUT,
+            &table::REPORT,
+            &table::REACH,
+        ],
         push_images::PUSH => {
             &[&table::PUSH_IMAGES, &table::REGISTRY_ACCESS, &table::LONG_TIMEOUT, &table::REPORT]
         }
@@ -371,9 +395,13 @@ fn root_keys(settings: &Settings<'_>) -> Vec<PathBuf> {
 
 fn images(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {
     let disable_push = settings.switch("disable-image-push");
+    Ok(ImageArgs { disable_push, ..images_to(settings)? })
+}
+
+fn images_to(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {
     let (registry, namespace) =
         (settings.text("kotsadm-registry"), settings.text("kotsadm-namespace"));
-    Ok(ImageArgs { disable_push, registry, namespace, ..registry_access(settings)? })
+    Ok(ImageArgs { registry, namespace, ..registry_access(settings)? })
 }
 
 fn registry_access(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {

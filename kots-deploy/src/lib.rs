@@ -9,6 +9,7 @@
 //! * [`registry`](mod@registry) settles where images go and pushes them.
 //! * [`output`] is what a person or a program sees of it.
 
+pub mod airgap_update;
 pub mod bundle;
 pub mod cli;
 pub mod client;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use kots_deploy::airgap_update;
 use kots_deploy::bundle::args::BundleArgs;
 use kots_deploy::cli::{self, Command, Misread};
 use kots_deploy::deploy;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Deploy(args)) => carry_out(|signals| deploy::run::run(*args, signals)),
         Ok(Command::Install(args)) => carry_out(|signals| install::run::run(*args, signals)),
+        Ok(Command::AirgapUpdate(args)) => carry_out(|signals| airgap_update::run(*args, signals)),
         Ok(Command::PushImages(args)) => carry_out(|signals| push_images::run(*args, signals)),
         Ok(Command::VerifyLicense(args)) => {
             let said = license::run(&args, jiff::Timestamp::now());

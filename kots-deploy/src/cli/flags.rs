@@ -119,6 +119,9 @@ pub enum UsageError {
     /// A group of commands alone.
     #[error("{0} needs a command: inspect, verify, create or diff")]
     RequiredCommand(String),
+    /// A mistake in the words of a command.
+    #[error("{0}")]
+    Plain(&'static str),
     /// No such command.
     #[error("unknown command {command} for \"{program}\"")]
     UnknownCommand {

@@ -161,6 +161,13 @@ pub(super) const INSTALL: [Flag; 9] = [
     switch("exclude-admin-console", "accepted: the admin console is never installed"),
 ];
 
+/// Flags of `kots airgap-update`, which is hidden, as in the original.
+pub(super) const AIRGAP_UPDATE: [Flag; 3] = [
+    text("airgap-bundle", "path of the air-gap bundle to update from (required)"),
+    Flag { hidden: true, ..switch("from-api", "write progress for a browser to stdout") },
+    Flag { hidden: true, ..text("task-id", "accepted and not used") },
+];
+
 /// Flags of `kots admin-console push-images`.
 pub(super) const PUSH_IMAGES: [Flag; 3] = [
     switch("skip-registry-check", "accepted: access is always checked before anything is sent"),

@@ -328,6 +328,26 @@ impl Client {
         self.read(&answer)
     }
 
+    /// `PUT …/airgap/update`: what an embedded cluster needs of a bundle, to be offered as an update.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn airgap_update(
+        &self,
+        slug: &str,
+        upload: &Upload,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<(), CallError> {
+        let path = format!("/api/v1/app/{}/airgap/update", segment(slug));
+        let mut call = Call::change(Method::PUT, path, self.keyed());
+        call.due = Due::Anything;
+        call.payload = Payload::Upload(upload);
+        call.key = Some(key.to_owned());
+        self.call(&call, reporter).await.map(drop)
+    }
+
     /// `POST /api/v1/airgap/install`: the release of a new air-gapped installation. A token route: the original
     /// answers 200 without a body to a wrong auth string, and so does it to a right one.
     ///

@@ -16,5 +16,6 @@ mod flags;
 mod kills;
 mod license;
 mod original;
+mod push_kills;
 mod signals;
 mod wrong_input;

@@ -2,18 +2,27 @@
 
 use std::sync::Arc;
 
-use registry::push::Pusher;
+use registry::push::{Observer, Pusher};
 use steps::{Check, Done, Failure, Scope, Step, async_trait};
 
 use crate::deploy::plan::{self, DeployPlan};
 use crate::deploy::state::Context;
 use crate::registry::settings::Chosen;
-use crate::registry::{Bullets, ImagePush, failure, look};
+use crate::registry::{Browser, Bullets, ImagePush, failure, look};
 
 /// Pushes images.
 #[derive(Default)]
 pub(crate) struct Images {
+    /// Tells a browser how far it is, with lines of JSON on stdout.
+    to_browser: bool,
     pusher: Option<Pusher>,
+}
+
+impl Images {
+    /// Pushes images and tells a browser how far it is.
+    pub(crate) fn to_browser() -> Self {
+        Self { to_browser: true, pusher: None }
+    }
 }
 
 #[async_trait]
@@ -37,10 +46,15 @@ impl Step<Context> for Images {
             plan::Images::Push(push) => push,
         };
         let chosen = chosen(&plan, push, context, scope).await?;
-        let reporter = scope.reporter().clone();
+        let (reporter, to_browser) = (scope.reporter().clone(), self.to_browser);
         let pusher =
             push.prepare(&chosen, context.state_dir.as_deref(), context.deadline, |plan| {
-                Arc::new(Bullets::new(plan.clone(), reporter))
+                let observer: Arc<dyn Observer> = if to_browser {
+                    Arc::new(Browser::new(plan.clone(), std::io::stdout(), reporter))
+                } else {
+                    Arc::new(Bullets::new(plan.clone(), reporter))
+                };
+                observer
             })?;
         let missing = pusher.missing().await.map_err(|it| failure(&it))?;
         if missing == 0 {

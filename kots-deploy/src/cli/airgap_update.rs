@@ -1,0 +1,26 @@
+//! `kots airgap-update`.
+
+use super::flags::{Typed, UsageError};
+use super::settings::Settings;
+use super::{CliError, images_to, reach, report_args};
+use crate::airgap_update::{UpdateArgs, report_to_api};
+
+/// The command.
+pub(super) const UPDATE: &str = "airgap-update";
+
+pub(super) fn update(settings: &Settings<'_>, typed: &Typed) -> Result<UpdateArgs, CliError> {
+    let bundle = settings
+        .some_text("airgap-bundle")
+        .ok_or(UsageError::Plain("--airgap-bundle is required"))?;
+    let (from_api, run) = (settings.switch("from-api"), report_args(settings)?);
+    let args = UpdateArgs {
+        slug: typed.arguments[0].clone(),
+        bundle: bundle.into(),
+        from_api,
+        images: images_to(settings)?,
+        reach: reach(settings)?,
+        run: if from_api { report_to_api(run) } else { run },
+    };
+    args.check()?;
+    Ok(args)
+}
