@@ -58,8 +58,8 @@ impl Step<Context> for SendPart {
             Failure::new("rejected", WHAT).because(it.to_string()).nothing_changed()
         })?;
         let part = Arc::clone(&self.part);
-        let content = Content::Stream(length, Arc::new(move || part.open()));
-        let parts = vec![upload::Part { name: NAME, filename: Some(NAME), content }];
+        let stream = Content::Stream(length, Arc::new(move || part.open()));
+        let parts = vec![upload::Part { name: NAME, filename: Some(NAME), content: stream }];
         let upload = Upload::new(&self.key, parts, scope.reporter().clone());
         let (client, slug) = (context.client(), context.plan.slug.clone());
         // The server puts the same file in the same place, however often it is told to.
