@@ -3,8 +3,6 @@
 use std::{
     fs::File,
     io::{self, Read},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
-    thread,
 };
 
 use sha2::{Digest, Sha256};
@@ -12,14 +10,12 @@ use sha2::{Digest, Sha256};
 use super::documents::{Document, Documents};
 use super::{BundleCheck, BundleError};
 use crate::{
-    APP_ARCHIVE, CHUNK,
-    gzip::{Gunzip, read_some},
+    APP_ARCHIVE,
+    gzip::Gunzip,
     limits::ArchiveLimits,
+    pipe::{self, Piped},
     tar::{ArchiveError, EntryKind, TarReader},
 };
-
-/// Chunks on their way from one thread to the other.
-const CHUNKS: usize = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AppSummary {
@@ -35,45 +31,15 @@ pub(crate) fn inspect(
     data: &mut dyn Read,
     limits: &ArchiveLimits,
 ) -> Result<AppSummary, BundleError> {
-    let (full, chunks) = sync_channel::<Vec<u8>>(CHUNKS);
-    let (give_back, empty) = sync_channel::<Vec<u8>>(CHUNKS);
-    thread::scope(|scope| {
-        let inner = scope.spawn(move || summarise(Chunks::new(chunks, give_back), limits));
-        let fed = feed(data, &full, &empty);
-        // Tells the other thread that this was all.
-        drop(full);
-        let summary = inner.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // A bundle that cannot be read is why its release seems cut.
-        fed.map_err(|error| BundleError::from_archive(error.into()))?;
-        summary.map_err(BundleError::App)
-    })
+    let mut data = data;
+    let (ended, summary) = pipe::split(&mut data, |piped| summarise(Digested::new(piped), limits));
+    // A bundle that cannot be read is why its release seems cut.
+    ended.map_err(|error| BundleError::from_archive(error.into()))?;
+    summary.map_err(BundleError::App)
 }
 
-/// Moves all data; ends early when the other side has seen enough.
-fn feed(
-    mut data: &mut dyn Read,
-    full: &SyncSender<Vec<u8>>,
-    empty: &Receiver<Vec<u8>>,
-) -> io::Result<()> {
-    loop {
-        let mut chunk = empty.try_recv().unwrap_or_default();
-        chunk.resize(CHUNK, 0);
-        let mut filled = 0;
-        while filled < CHUNK {
-            match read_some(&mut data, &mut chunk[filled..])? {
-                0 => break,
-                n => filled += n,
-            }
-        }
-        chunk.truncate(filled);
-        if filled == 0 || full.send(chunk).is_err() {
-            return Ok(());
-        }
-    }
-}
-
-fn summarise(chunks: Chunks, limits: &ArchiveLimits) -> Result<AppSummary, ArchiveError> {
-    let mut tar = TarReader::new(Gunzip::new(chunks, limits), limits);
+fn summarise(data: Digested, limits: &ArchiveLimits) -> Result<AppSummary, ArchiveError> {
+    let mut tar = TarReader::new(Gunzip::new(data, limits), limits);
     let mut files = 0;
     let mut documents = Documents::default();
     while let Some(entry) = tar.next_entry()? {
@@ -86,41 +52,29 @@ fn summarise(chunks: Chunks, limits: &ArchiveLimits) -> Result<AppSummary, Archi
         return Err(ArchiveError::NoFiles);
     }
     // The end of the tar was only reported at the end of its source.
-    let chunks = tar.into_inner().into_inner();
-    let (size, sha256) = (chunks.size, hex::encode(chunks.hash.finalize()));
+    let data = tar.into_inner().into_inner();
+    let (size, sha256) = (data.size, hex::encode(data.hash.finalize()));
     Ok(AppSummary { size, sha256, files, documents: documents.finish() })
 }
 
 /// The data of `app.tar.gz` as it arrives, digested.
-struct Chunks {
-    arriving: Receiver<Vec<u8>>,
-    give_back: SyncSender<Vec<u8>>,
-    chunk: Vec<u8>,
-    start: usize,
+struct Digested {
+    data: Piped,
     hash: Sha256,
     size: u64,
 }
 
-impl Chunks {
-    fn new(arriving: Receiver<Vec<u8>>, give_back: SyncSender<Vec<u8>>) -> Self {
-        Self { arriving, give_back, chunk: Vec::new(), start: 0, hash: Sha256::new(), size: 0 }
+impl Digested {
+    fn new(data: Piped) -> Self {
+        Self { data, hash: Sha256::new(), size: 0 }
     }
 }
 
-impl Read for Chunks {
+impl Read for Digested {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.start == self.chunk.len() {
-            let Ok(next) = self.arriving.recv() else {
-                return Ok(0);
-            };
-            self.hash.update(&next);
-            self.size += next.len() as u64;
-            // When the other side is gone or has enough, the buffer is dropped.
-            let _ = self.give_back.try_send(std::mem::replace(&mut self.chunk, next));
-            self.start = 0;
-        }
-        let n = (&self.chunk[self.start..]).read(buf)?;
-        self.start += n;
+        let n = self.data.read(buf)?;
+        self.hash.update(&buf[..n]);
+        self.size += n as u64;
         Ok(n)
     }
 }
