@@ -91,16 +91,16 @@ fn bundles(bytes: u64, size: u64) -> String {
     format!("{:.2} bundles read", bytes as f64 / size as f64)
 }
 
-/// Writes the bundle; `changed` is the seed of one image's first layer.
+/// Writes the bundle, with even seeds, as noise is the same for an odd one and the even before it. `changed` is the seed of one image's first layer.
 fn write(path: &Path, size_mib: u64, changed: u64) -> Result<Images> {
     let size = size_mib * 1024 * 1024 / (IMAGES * OWN + POOL);
     let image = |at: u64| {
         let own = (0..OWN).map(|it| {
             let seed = 1000 + at * OWN + it;
             let seed = if at == 0 && it == 0 { seed + changed * 10_000 } else { seed };
-            Layer { seed, size }
+            Layer { seed: 2 * seed, size }
         });
-        let shared = (0..SHARED).map(|it| Layer { seed: 1 + (at + it * 5) % POOL, size });
+        let shared = (0..SHARED).map(|it| Layer { seed: 2 * (1 + (at + it * 5) % POOL), size });
         ImageSpec {
             name: format!("registry.example/org/image-{at}:1.0"),
             layers: shared.chain(own).collect(),
