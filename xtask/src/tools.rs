@@ -22,16 +22,20 @@ struct Tool {
     package: &'static str,
     /// Which version.
     version: &'static str,
+    /// The module the package is in, and the `replace` lines of its `go.mod`: `go install` refuses a module that has
+    /// any, so that it is built from a module of ours that repeats them.
+    replaces: Option<(&'static str, &'static [&'static str])>,
     /// What is skipped without it.
     for_what: &'static str,
 }
 
-const TOOLS: [Tool; 2] = [
+const TOOLS: [Tool; 3] = [
     Tool {
         name: "helm",
         variable: "KOTS_HELM",
         package: "helm.sh/helm/v4/cmd/helm",
         version: "v4.1.4",
+        replaces: None,
         for_what: "rendering charts",
     },
     Tool {
@@ -39,7 +43,22 @@ const TOOLS: [Tool; 2] = [
         variable: "KOTS_KUSTOMIZE",
         package: "sigs.k8s.io/kustomize/kustomize/v5",
         version: "v5.8.1",
+        replaces: None,
         for_what: "patches of operators",
+    },
+    Tool {
+        name: "preflight",
+        variable: "KOTS_PREFLIGHT",
+        package: "github.com/replicatedhq/troubleshoot/cmd/preflight",
+        version: "v0.133.0",
+        replaces: Some((
+            "github.com/replicatedhq/troubleshoot",
+            &[
+                "github.com/StackExchange/wmi => github.com/yusufpapurcu/wmi v1.2.2",
+                "github.com/go-ole/go-ole => github.com/go-ole/go-ole v1.2.6",
+            ],
+        )),
+        for_what: "preflights by the real program",
     },
 ];
 
@@ -132,8 +151,15 @@ fn install_into(tool: &Tool, folder: &Path) -> Result<()> {
     let parent = folder.parent().context("the cache folder has no parent")?;
     fs::create_dir_all(parent).with_context(|| format!("could not make {}", parent.display()))?;
     let made = tempfile::Builder::new().prefix("install-").tempdir_in(parent)?;
+    let module = tempfile::Builder::new().prefix("module-").tempdir_in(parent)?;
     let mut go = Command::new("go");
-    go.args(["install", &format!("{}@{}", tool.package, tool.version)]);
+    match tool.replaces {
+        None => go.args(["install", &format!("{}@{}", tool.package, tool.version)]),
+        Some((path, replaces)) => {
+            fs::write(module.path().join("go.mod"), go_mod(path, tool.version, replaces))?;
+            go.current_dir(module.path()).args(["install", "-mod=mod", tool.package])
+        }
+    };
     go.env("GOBIN", made.path()).env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0");
     sh::read(&mut go)?;
     match fs::rename(made.path(), folder) {
@@ -146,6 +172,12 @@ fn install_into(tool: &Tool, folder: &Path) -> Result<()> {
         Err(_) if folder.join(tool.name).is_file() => Ok(()),
         Err(error) => Err(error).with_context(|| format!("could not make {}", folder.display())),
     }
+}
+
+/// A module that needs nothing but `path`, with what that module replaces.
+fn go_mod(path: &str, version: &str, replaces: &[&str]) -> String {
+    let replaces: String = replaces.iter().map(|line| format!("replace {line}\n")).collect();
+    format!("module tool\n\ngo 1.26\n\nrequire {path} {version}\n\n{replaces}")
 }
 
 /// `$XDG_CACHE_HOME` or `~/.cache`, and a folder of the project's name in it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use steps::{Done, Failure, Scope, Step, StepKind, async_trait};
 
 use crate::client::Client;
+use crate::client::call::CallError;
 use crate::deploy::state::{Context, failure};
 use crate::reach;
 
@@ -34,12 +35,20 @@ impl Step<Context> for Connect {
         context.embedded = opened.embedded;
         let client = Client::new(opened.transport, context.deadline, context.limit);
         context.last.set(format!("{} was not reached", client.address()));
-        client
-            .health(scope.reporter())
-            .await
-            .map_err(|it| failure("failed to reach the admin console", &it))?;
+        client.health(scope.reporter()).await.map_err(|it| unhealthy(&it))?;
         context.last.set(format!("{} answered", client.address()));
         context.client = Some(Arc::new(client));
         Ok(Done::Well)
+    }
+}
+
+/// An admin console always has this route: where it is not found, something else answers.
+fn unhealthy(error: &CallError) -> Failure {
+    let failure = failure("failed to reach the admin console", error);
+    match error {
+        CallError::Refused(refusal) if refusal.status == 404 => {
+            failure.next("check that the address is an admin console's")
+        }
+        _ => failure,
     }
 }
