@@ -7,6 +7,7 @@
 //! The tree replaces what an earlier run wrote to OUT; an operator's `overlays/downstreams` there stay.
 //! Nothing is sent anywhere and nothing outside OUT is written.
 
+mod charts;
 mod input;
 mod options;
 
@@ -122,8 +123,9 @@ pub fn render(job: &Job) -> Result<Outcome, OfflineError> {
     let tree = work.path().join("tree");
     let upstream = tree.join(UPSTREAM);
     fs::create_dir_all(&upstream).map_err(file("make", &upstream))?;
-    for (path, bytes) in upstream::mirror::release_files(root)? {
-        release::tree::write_bytes(&upstream, &path, &bytes)?;
+    let files = upstream::mirror::release_files(root)?;
+    for (path, bytes) in files.iter().chain(&charts::beside(root, &files)?) {
+        release::tree::write_bytes(&upstream, path, bytes)?;
     }
     let changes = [Some(&job.out), Some(&job.release).filter(|_| is_tree)];
     for from in changes.into_iter().flatten().map(|it| it.join(DOWNSTREAMS)) {

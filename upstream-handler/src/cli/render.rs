@@ -13,7 +13,7 @@ use crate::offline::{self, Job, OfflineError, Options, Outcome};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Folder with the release's files; `userdata/` in it may hold licence and values. Sources of charts
-    /// are packed on the way.
+    /// are packed on the way; those the release lacks are looked for in `charts/` beside it.
     #[arg(value_name = "RELEASE_DIR")]
     release: PathBuf,
     /// Folder for upstream/, base/, overlays/, rendered/, kotsKinds/, helm/ and skippedFiles/. What an

@@ -22,5 +22,6 @@ mod memory;
 mod online;
 mod preflight;
 mod real;
+mod render_command;
 mod screens;
 mod uploads;

@@ -1,0 +1,74 @@
+//! `kotsadm render`: a release folder, as a vendor's pipeline renders it.
+
+use std::fs;
+use std::path::Path;
+
+use super::harness::kotsadm;
+
+/// Renders `release` below `folder` to `out`; returns what a person sees.
+fn run(folder: &Path, release: &str) -> String {
+    let output = kotsadm()
+        .args(["render", release, "--out", "out"])
+        .current_dir(folder)
+        .env_remove("API_ENCRYPTION_KEY")
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let status = output.status.code().unwrap();
+    format!("{}{}-> {status}", text(&output.stdout), text(&output.stderr))
+}
+
+fn put(folder: &Path, files: &[(&str, &str)]) {
+    for (path, text) in files {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+const KIND: &str = "apiVersion: kots.io/v1beta2\nkind: HelmChart\nmetadata: {name: web}\n\
+    spec: {chart: {name: web, chartVersion: 1.2.3}, values: {}}\n";
+const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {a: b}\n";
+
+#[test]
+fn a_chart_beside_the_release_is_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), &[("release/chart.yaml", KIND), ("release/map.yaml", CONFIG_MAP)]);
+
+    let lacking = run(folder.path(), "release");
+    assert!(lacking.contains("the release has no chart `web` 1.2.3"), "{lacking}");
+    assert!(lacking.ends_with("-> 1"), "{lacking}");
+    assert!(!folder.path().join("out").exists());
+
+    put(
+        folder.path(),
+        &[
+            ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.2.3\n"),
+            ("charts/other/Chart.yaml", "apiVersion: v2\nname: other\nversion: 1.0.0\n"),
+        ],
+    );
+    let has_helm = std::env::var_os("KOTS_HELM").is_some()
+        || std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .any(|it| it.join("helm").is_file());
+    if !has_helm {
+        return println!("skipped: helm is neither KOTS_HELM nor on PATH");
+    }
+    let whole = run(folder.path(), "release");
+    assert!(whole.ends_with("-> 0"), "{whole}");
+    let out = folder.path().join("out");
+    assert!(out.join("helm/web/web-1.2.3.tgz").is_file());
+    assert!(!out.join("upstream/other-1.0.0.tgz").exists());
+    assert!(out.join("rendered/this-cluster/one-configmap.yaml").is_file());
+}
+
+#[test]
+fn what_does_not_render_is_listed_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = CONFIG_MAP.replace("b}", "'{{repl NoSuchFunction }}'}");
+    put(folder.path(), &[("release/map.yaml", &broken)]);
+    let seen = run(folder.path(), "release");
+    assert!(seen.contains("map.yaml"), "{seen}");
+    assert!(seen.contains("NoSuchFunction"), "{seen}");
+    assert!(seen.ends_with("-> 1"), "{seen}");
+    assert!(!folder.path().join("out").exists());
+}
