@@ -51,8 +51,8 @@ fn licenses() {
 fn bundles() {
     check(&bundle(|it| it.edit(|it| it.app_slug = "other-app".to_owned())), &["other-app"]);
     check(
-        &bundle(|it| it.edit(|it| it.format = "oci".to_owned())),
-        &["Airgap bundle format 'oci' is not supported"],
+        &bundle(|it| it.edit(|it| it.format = "squashfs".to_owned())),
+        &["Airgap bundle format 'squashfs' is not supported"],
     );
     let yaml = "apiVersion: kots.io/v1beta1\nkind: Airgap\nspec:\n  appSlug: sample-app\n  updateCursor: 2\n";
     check(&bundle(|it| BundleSpec { airgap_yaml: Some(yaml.to_owned()), ..it }), &["updateCursor"]);
