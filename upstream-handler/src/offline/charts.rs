@@ -39,7 +39,10 @@ pub(super) fn beside(
 /// a template is left to the build, which says what is missing.
 fn missing(files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let has = |archive: &str| files.keys().any(|path| path.rsplit('/').next() == Some(archive));
-    let is_yaml = |path: &str| path.ends_with(".yaml") || path.ends_with(".yml");
+    let is_yaml = |path: &str| {
+        let extension = Path::new(path).extension().map(|it| it.to_ascii_lowercase());
+        extension.is_some_and(|it| it == "yaml" || it == "yml")
+    };
     files
         .iter()
         .filter(|(path, _)| is_yaml(path))
