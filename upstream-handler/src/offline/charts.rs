@@ -40,7 +40,7 @@ pub(super) fn beside(
 fn missing(files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let has = |archive: &str| files.keys().any(|path| path.rsplit('/').next() == Some(archive));
     let is_yaml = |path: &str| {
-        let extension = Path::new(path).extension().map(|it| it.to_ascii_lowercase());
+        let extension = Path::new(path).extension().map(std::ffi::OsStr::to_ascii_lowercase);
         extension.is_some_and(|it| it == "yaml" || it == "yml")
     };
     files
