@@ -176,8 +176,8 @@ fn install_into(tool: &Tool, folder: &Path) -> Result<()> {
 
 /// A module that needs nothing but `path`, with what that module replaces.
 fn go_mod(path: &str, version: &str, replaces: &[&str]) -> String {
-    let replaces: String = replaces.iter().map(|line| format!("replace {line}\n")).collect();
-    format!("module tool\n\ngo 1.26\n\nrequire {path} {version}\n\n{replaces}")
+    let replaces = replaces.join("\n\t");
+    format!("module tool\n\ngo 1.26\n\nrequire {path} {version}\n\nreplace (\n\t{replaces}\n)\n")
 }
 
 /// `$XDG_CACHE_HOME` or `~/.cache`, and a folder of the project's name in it.
