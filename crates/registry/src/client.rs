@@ -1,7 +1,7 @@
 //! Speaks the distribution API to one registry, one exchange at a time.
 //!
 //! A method is one attempt: it says what is there, or the [`Fault`] and whether it may pass. Only an answer 401 is
-//! answered here, by logging in and asking once more. Who waits, how long and who is told is [`crate::push`]'s.
+//! answered here, by logging in and asking once more. Who waits, how long and who is told is [`mod@crate::push`]'s.
 
 mod auth;
 mod fault;
