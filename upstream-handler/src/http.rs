@@ -24,6 +24,7 @@ mod multipart;
 mod new_license;
 pub(crate) mod once;
 mod preflight;
+mod registry_settings;
 pub(crate) mod reply;
 mod session;
 mod status;
@@ -94,6 +95,13 @@ pub(crate) fn router(shared: Shared) -> Router {
             "/api/v1/app/{slug}/sequence/{sequence}/task/updatedownload",
             get(tasks::of_sequence),
         )
+        .route(
+            "/api/v1/app/{slug}/registry",
+            get(registry_settings::get).put(registry_settings::put),
+        )
+        .route("/api/v1/app/{slug}/registry/validate", post(registry_settings::validate))
+        .route("/api/v1/app/{slug}/imagerewritestatus", get(registry_settings::status))
+        .route("/api/v1/registry", get(registry_settings::own))
         .route("/api/v1/app/{slug}/status", get(status::get))
         .route("/api/v1/app/{slug}/task/updatedownload", get(tasks::get))
         .route("/api/v1/app/{slug}/updatecheck", post(update_check::post))

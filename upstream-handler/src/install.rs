@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::context::{Context, Shared};
 use crate::http::once::Once;
 use crate::http::reply::{Reply, chain};
+use crate::registry_settings::StoredRegistry;
 use crate::release::Preflights;
 use crate::store::apps::{AIRGAP_PENDING, AppRow, INSTALLED, ONLINE_PENDING};
 use crate::store::tasks::{TaskEnd, automated_install};
@@ -82,6 +83,8 @@ pub(crate) struct Wish {
     /// Values, and the digest of the document they came in.
     pub values: Option<(ConfigValues, String)>,
     pub preflights: Preflights,
+    /// The registry of its images; None is the one that is stored.
+    pub registry: Option<StoredRegistry>,
 }
 
 impl Wish {
@@ -91,6 +94,7 @@ impl Wish {
             preflights: self.preflights,
             next_values: None,
             values: self.values.as_ref().map(|(values, digest)| (values, digest.as_str())),
+            registry: self.registry.as_ref(),
             deploy: true,
         }
     }
@@ -142,6 +146,7 @@ pub(crate) async fn prepare(
         last_update_check_at: None,
         update_checker_spec: String::new(),
         auto_deploy: String::new(),
+        registry: StoredRegistry::default(),
     };
     shared.store.put_pending_app(&app).await?;
     Ok(app)

@@ -20,6 +20,7 @@ mod install;
 mod license;
 pub mod offline;
 mod preflight;
+mod registry_settings;
 pub mod release;
 pub(crate) mod render;
 pub mod secrets;

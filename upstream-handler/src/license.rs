@@ -139,6 +139,7 @@ async fn sync_leased(
     };
     let effects = Effects {
         license: Some(license),
+        registry: None,
         channel_id: &channel_id,
         deploy: false,
         tasks: &[],

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use airgap::write::{BundleWriter, WriteError};
 use kinds::application::Application;
 use kinds::config::{ConfigValues, Generated, Given, apply_values};
-use kinds::context::RegistrySettings;
 use kinds::installation::Installation;
 use kinds::license::VerifiedLicense;
 use kinds::release::{IncompatibleKots, Purpose, kots_version_gate};
@@ -28,12 +27,13 @@ use crate::context::{Context, Shared};
 use crate::faults;
 use crate::http::once::Once;
 use crate::http::reply::Reply;
+use crate::registry_settings::{LockedPassword, StoredRegistry};
 use crate::release::{
     self, Built, DOWNSTREAM, Facts, Input, KotsVersions, Preflights, ReleaseError, UPSTREAM,
     USERDATA, Version,
 };
 use crate::render::programs::Programs;
-use crate::store::apps::{AppRow, StoredLicense, put_installed, put_license};
+use crate::store::apps::{AppRow, StoredLicense, put_installed, put_license, put_registry};
 use crate::store::leases::Fence;
 use crate::store::tasks::{TaskEnd, end_task};
 use crate::store::versions::{
@@ -54,6 +54,8 @@ pub(crate) const AIRGAP_UPDATE: &str = "Airgap Update";
 pub(crate) const LICENSE_CHANGE: &str = "License Change";
 /// Source of a version made of other values.
 pub(crate) const CONFIG_CHANGE: &str = "Config Change";
+/// Source of a version made for another registry.
+pub(crate) const REGISTRY_CHANGE: &str = "Registry Change";
 
 /// What templates made up for an earlier version; nothing when it cannot be read any more.
 pub(crate) fn generated(shared: &Context, content: &VersionContent) -> Generated {
@@ -67,6 +69,7 @@ pub(crate) fn generated(shared: &Context, content: &VersionContent) -> Generated
 /// What a version is made of.
 #[derive(Debug)]
 pub(crate) struct Recipe {
+    /// With the registry that the version is rendered with.
     pub app: AppRow,
     pub source: &'static str,
     pub license: VerifiedLicense,
@@ -133,6 +136,9 @@ pub(crate) enum MakeError {
     /// The archives cannot be written.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The registry's password.
+    #[error(transparent)]
+    Registry(#[from] LockedPassword),
     /// What was stored cannot be read back.
     #[error("failed to encode what the version was built from")]
     Encode(#[from] serde_json::Error),
@@ -192,8 +198,8 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
         console_namespace: &shared.namespace,
         app_id: &recipe.app.id,
         console_id: "",
-        registry: &RegistrySettings::default(),
-        rewrite_images: false,
+        registry: &recipe.app.registry.settings(&shared.cipher)?,
+        rewrite_images: recipe.app.registry.is_set(),
         downstreams: &[DOWNSTREAM.to_owned()],
         identity_config: None,
         programs: &Programs::find(),
@@ -323,6 +329,8 @@ pub(crate) fn is_ready(made: &Made) -> bool {
 pub(crate) struct Effects<'a> {
     /// The licence that becomes the application's.
     pub license: Option<StoredLicense>,
+    /// The registry that becomes the application's.
+    pub registry: Option<&'a StoredRegistry>,
     /// The channel the application follows from now on.
     pub channel_id: &'a str,
     /// Whether the version is queued for the target.
@@ -349,6 +357,9 @@ pub(crate) async fn commit(
     }
     if let Some(license) = &effects.license {
         put_license(&mut tx, &fence.app_id, license, effects.channel_id).await?;
+    }
+    if let Some(registry) = effects.registry {
+        put_registry(&mut tx, fence, registry).await?;
     }
     put_installed(&mut tx, &fence.app_id, &made.new.facts.title, effects.channel_id).await?;
     if effects.deploy {

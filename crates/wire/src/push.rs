@@ -50,6 +50,9 @@ pub struct RegistryReply {
     pub namespace: String,
     /// The user.
     pub username: String,
+    /// A mask where one is stored, never the password.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub password: String,
     /// Nothing is pushed to it.
     pub is_read_only: bool,
 }

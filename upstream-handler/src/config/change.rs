@@ -183,6 +183,7 @@ async fn change_leased(
     if refusal == Some(NotDeployable::StrictPreflight) {
         let effects = Effects {
             license: None,
+            registry: None,
             channel_id: &channel_id,
             deploy: false,
             tasks: &[],
@@ -202,6 +203,7 @@ async fn change_leased(
     };
     let effects = Effects {
         license: None,
+        registry: None,
         channel_id: &channel_id,
         // A first version that was only waiting for its config is deployed by itself.
         deploy: refused.is_none()

@@ -2,7 +2,6 @@
 
 use kinds::application::Application;
 use kinds::config::{Config, ConfigValues};
-use kinds::context::RegistrySettings;
 use kinds::installation::Installation;
 use kinds::license::{LicenseError, verify};
 use thiserror::Error;
@@ -10,6 +9,7 @@ use wire::config::{ConfigGroup, GroupValidationError};
 
 use super::{group_errors, screen};
 use crate::context::Context;
+use crate::registry_settings::LockedPassword;
 use crate::release::contexts::Screen;
 use crate::release::vendor::{Vendor, VendorConfig};
 use crate::release::{Input, Preflights, Programs, ReleaseError};
@@ -34,6 +34,9 @@ pub(crate) enum ShowError {
     /// Stored text is not what this program writes.
     #[error("the version cannot be read")]
     Stored(#[from] serde_json::Error),
+    /// The registry's password.
+    #[error(transparent)]
+    Registry(#[from] LockedPassword),
     /// A template fails.
     #[error(transparent)]
     Release(Box<ReleaseError>),
@@ -79,8 +82,8 @@ pub(crate) fn show(
         console_namespace: &shared.namespace,
         app_id: &app.id,
         console_id: "",
-        registry: &RegistrySettings::default(),
-        rewrite_images: false,
+        registry: &app.registry.settings(&shared.cipher)?,
+        rewrite_images: app.registry.is_set(),
         downstreams: &[],
         identity_config: None,
         programs: &Programs::default(),

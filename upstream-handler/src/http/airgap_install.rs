@@ -17,23 +17,36 @@ use super::upload::{self, Received, Receiver, Take};
 use super::upstream_update::{
     AIRGAP_YAML, APP_ARCHIVE, CONFIG_VALUES, airgap_of, bundle, lenient_bool,
 };
-use super::{config_values, new_license};
+use super::{config_values, new_license, registry_settings};
 use crate::context::Shared;
 use crate::install::{self, InstallError, Wish};
+use crate::registry_settings::{Asked, StoredRegistry, decide};
 use crate::release::Preflights;
 use crate::store::apps::{AIRGAP_PENDING, AppRow, INSTALLED};
 use crate::store::versions::StoredFacts;
-use crate::update::{Outcome, admit};
+use crate::update::{Outcome, admit, images};
 
 const APP_SLUG: &str = "appSlug";
 const ARCHIVE: &str = "appArchive";
 const SKIP_PREFLIGHTS: &str = "skipPreflights";
+
+/// The registry of the bundle's images, all optional and as in `processbundle`.
+const REGISTRY_HOST: &str = "registryHost";
+const REGISTRY_NAMESPACE: &str = "namespace";
+const REGISTRY_USERNAME: &str = "username";
+const REGISTRY_PASSWORD: &str = "password";
+const REGISTRY_IS_READ_ONLY: &str = "isReadOnly";
 
 const PARTS: &[(&str, Take)] = &[
     (APP_SLUG, Take::Text),
     (AIRGAP_YAML, Take::Text),
     (CONFIG_VALUES, Take::Text),
     (SKIP_PREFLIGHTS, Take::Text),
+    (REGISTRY_HOST, Take::Text),
+    (REGISTRY_NAMESPACE, Take::Text),
+    (REGISTRY_USERNAME, Take::Text),
+    (REGISTRY_PASSWORD, Take::Text),
+    (REGISTRY_IS_READ_ONLY, Take::Text),
     (ARCHIVE, Take::File),
 ];
 
@@ -121,7 +134,18 @@ async fn ready(shared: &Shared, received: Received) -> Result<(AppRow, Wish, Rec
         _ => None,
     };
     let skip = received.text(SKIP_PREFLIGHTS)?.is_some_and(lenient_bool);
+    let part = |name: &str| Ok::<_, Failure>(received.text(name)?.unwrap_or_default().to_owned());
+    let given = Asked {
+        hostname: part(REGISTRY_HOST)?,
+        namespace: part(REGISTRY_NAMESPACE)?,
+        username: part(REGISTRY_USERNAME)?,
+        password: part(REGISTRY_PASSWORD)?,
+        is_read_only: received.text(REGISTRY_IS_READ_ONLY)?.is_some_and(lenient_bool),
+    };
+    let registry = decide(&given, &app.registry, images::scheme(), &shared.cipher)
+        .map_err(|error| registry_settings::refuse(error.into()))?;
     let wish = Wish {
+        registry: Some(registry).filter(StoredRegistry::is_set),
         channel: String::new(),
         version_label: String::new(),
         values,

@@ -74,5 +74,5 @@ async fn take(shared: &Shared, app: &AppRow, path: &std::path::Path) -> Result<(
     };
     let index = index(shared, path.to_owned(), Arc::new(Mutex::default())).await.map_err(refuse)?;
     admit(shared, &app.id, &index.airgap).await.map_err(|it| refuse(it.into()))?;
-    bring_in(shared, app, path, &index, Kind::Update).await.map_err(refuse)
+    bring_in(shared, app, path, &index, Kind::Update, None).await.map_err(refuse)
 }

@@ -10,14 +10,16 @@ use serde_json::json;
 
 use super::airgap_chunk::{app_of, forget, number};
 use super::body;
+use super::registry_settings::refuse;
 use super::reply::{Failure, Reply};
 use crate::context::Shared;
 use crate::env;
 use crate::faults;
+use crate::registry_settings::{self, StoredRegistry, decide};
 use crate::store::apps::{AIRGAP_PENDING, INSTALLED};
 use crate::store::tasks::TaskEnd;
 use crate::store::uploads::UploadRow;
-use crate::update::images::RegistryNote;
+use crate::update::images;
 use crate::update::upload::{Kind, Process, is_sha256, start, task_of};
 
 /// How many chunks a client should send at once.
@@ -167,12 +169,16 @@ async fn process(
     let (row, total) = upload(shared, &path).await?;
     let row = row.ok_or_else(|| Failure::bad_request("nothing of this bundle was uploaded"))?;
     whole(shared, &row, total).await?;
-    let registry = Some(asked.registry_host).filter(|it| !it.is_empty()).map(|host| RegistryNote {
-        host,
+    let given = registry_settings::Asked {
+        hostname: asked.registry_host,
         namespace: asked.namespace,
         username: asked.username,
-        password: shared.cipher.encrypt(&asked.password),
-    });
+        password: asked.password,
+        is_read_only: asked.is_read_only,
+    };
+    let registry = decide(&given, &app.registry, images::scheme(), &shared.cipher)
+        .map_err(|error| refuse(error.into()))?;
+    let registry = Some(registry).filter(StoredRegistry::is_set);
     let process = Process { kind, sha256, images_are_there: asked.is_read_only, registry };
     // Numbers, flags and text: they always serialise.
     let note = serde_json::to_string(&process).unwrap_or_default();

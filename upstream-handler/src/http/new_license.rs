@@ -115,6 +115,7 @@ pub(crate) fn wish(
     skip_preflights: bool,
 ) -> Result<Wish, Failure> {
     Ok(Wish {
+        registry: None,
         channel,
         version_label,
         values: if config_values.is_empty() { None } else { Some(decode(config_values)?) },

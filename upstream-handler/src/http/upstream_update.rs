@@ -116,6 +116,7 @@ async fn fetch(
         let shared = Arc::clone(shared);
         async move {
             let options = Options {
+                registry: None,
                 source: UPSTREAM_UPDATE,
                 preflights,
                 next_values: next.as_ref(),
@@ -184,6 +185,7 @@ pub(crate) async fn take(
         let shared = Arc::clone(shared);
         async move {
             let options = Options {
+                registry: None,
                 source: AIRGAP_UPDATE,
                 preflights,
                 next_values: next.as_ref(),

@@ -1,5 +1,6 @@
 //! Installed applications.
 
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::leases::{Fence, check_fence};
@@ -32,6 +33,28 @@ pub(crate) struct AppRow {
     pub last_update_check_at: Option<String>,
     pub update_checker_spec: String,
     pub auto_deploy: String,
+    /// The operator's image registry.
+    #[sqlx(flatten)]
+    pub registry: StoredRegistry,
+}
+
+/// A registry as it is kept: safe on the disk, the password is encrypted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, FromRow, Serialize, Deserialize)]
+pub(crate) struct StoredRegistry {
+    /// `host[:port]`; empty is no registry.
+    #[sqlx(rename = "registry_hostname")]
+    pub host: String,
+    #[sqlx(rename = "registry_namespace")]
+    pub namespace: String,
+    #[sqlx(rename = "registry_username")]
+    pub username: String,
+    /// By the server's cipher; empty is none.
+    #[sqlx(rename = "registry_password_enc")]
+    pub password: String,
+    /// Nothing is pushed to it.
+    #[sqlx(rename = "registry_is_readonly")]
+    #[serde(default)]
+    pub is_read_only: bool,
 }
 
 /// What is stored of a licence: always what was verified.
@@ -151,6 +174,30 @@ pub(crate) async fn put_license(
     .execute(&mut **tx)
     .await
     .map_err(failed("store a licence"))?;
+    Ok(())
+}
+
+/// Stores the registry beside the version that is rendered with it.
+pub(crate) async fn put_registry(
+    tx: &mut Tx,
+    fence: &Fence,
+    registry: &StoredRegistry,
+) -> Result<(), StoreError> {
+    check_fence(tx, fence).await?;
+    sqlx::query(
+        "UPDATE app SET registry_hostname = ?, registry_namespace = ?, registry_username = ?,
+             registry_password_enc = ?, registry_is_readonly = ?, updated_at = ? WHERE id = ?",
+    )
+    .bind(&registry.host)
+    .bind(&registry.namespace)
+    .bind(&registry.username)
+    .bind(&registry.password)
+    .bind(registry.is_read_only)
+    .bind(now_text())
+    .bind(&fence.app_id)
+    .execute(&mut **tx)
+    .await
+    .map_err(failed("store a registry"))?;
     Ok(())
 }
 

@@ -20,6 +20,11 @@ pub(crate) fn automated_install(slug: &str) -> String {
     format!("automated-install-slug-{slug}")
 }
 
+/// Id of the task of one application whose registry is changed.
+pub(crate) fn image_rewrite(app_id: &str) -> String {
+    format!("image-rewrite.{app_id}")
+}
+
 /// A task as it is stored.
 #[derive(Debug, Clone, Default, FromRow)]
 pub(crate) struct Task {

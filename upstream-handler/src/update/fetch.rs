@@ -12,6 +12,7 @@ use crate::config::change::ChangeError;
 use crate::context::{Lease, Shared};
 use crate::http::once::Once;
 use crate::http::reply::Reply;
+use crate::registry_settings::StoredRegistry;
 use crate::release::Preflights;
 use crate::store::apps::AppRow;
 use crate::store::tasks::{automated_install, update_download};
@@ -65,6 +66,8 @@ pub(crate) struct Options<'a> {
     pub next_values: Option<&'a kinds::config::ConfigValues>,
     /// Values of a first installation, and the digest of their document.
     pub values: Option<(&'a kinds::config::ConfigValues, &'a str)>,
+    /// The registry it is rendered with, which becomes the application's; None is the one that is.
+    pub registry: Option<&'a StoredRegistry>,
     /// Deploy what was made, when nothing is pending.
     pub deploy: bool,
 }
@@ -129,7 +132,7 @@ async fn fetch(
 pub(super) async fn finish(
     shared: &Shared,
     lease: &Lease,
-    base: Base,
+    mut base: Base,
     installation: Installation,
     (path, sha256): (TempPath, String),
     options: Options<'_>,
@@ -138,6 +141,9 @@ pub(super) async fn finish(
 ) -> Result<Reply, UpdateError> {
     let channel_id = installation.channel_id.clone();
     let slug = base.app.slug.clone();
+    if let Some(registry) = options.registry {
+        base.app.registry = registry.clone();
+    }
     let digest = match options.values {
         Some((_, digest)) => Some(digest.to_owned()),
         None => base.newest.as_ref().and_then(|row| row.config_values_sha256.clone()),
@@ -163,6 +169,7 @@ pub(super) async fn finish(
     let answer = reply(Outcome::Made(made.new.sequence), &made.new.facts);
     let effects = Effects {
         license: None,
+        registry: options.registry,
         channel_id: &channel_id,
         deploy: options.deploy && versions::is_ready(&made),
         tasks: &[update_download(&lease.fence.app_id), automated_install(&slug)],

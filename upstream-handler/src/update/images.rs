@@ -10,25 +10,15 @@ use registry::push::{Event, Observer, Options, Plan, Progress, PushError, report
 use registry::{
     BundleSource, Client, ClientError, Credentials, Endpoint, EndpointError, Scheme, Tls,
 };
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::context::Shared;
+use crate::context::{Context, Shared};
 use crate::env;
+use crate::registry_settings::{LockedPassword, StoredRegistry};
 
 /// How often the progress is written down.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-
-/// Where images go. What is kept of it is safe on the disk: the password is encrypted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RegistryNote {
-    pub host: String,
-    pub namespace: String,
-    pub username: String,
-    /// By the server's cipher.
-    pub password: String,
-}
 
 /// Why images are not in the registry.
 #[derive(Debug, Error)]
@@ -47,8 +37,8 @@ pub(crate) enum ImagesError {
         source: std::io::Error,
     },
     /// The password that was kept cannot be read with this server's key.
-    #[error("the password of the registry cannot be decrypted: send the request again")]
-    Password,
+    #[error(transparent)]
+    Password(#[from] LockedPassword),
     /// The bundle lacks parts of images.
     #[error("the bundle cannot be pushed: {}", .0.join("; "))]
     Plan(Vec<String>),
@@ -65,19 +55,10 @@ pub(crate) async fn push(
     shared: &Shared,
     path: &Path,
     index: Arc<Index>,
-    note: &RegistryNote,
+    registry: &StoredRegistry,
     message: Arc<Mutex<String>>,
 ) -> Result<(), ImagesError> {
-    let scheme =
-        if is_set(env::KOTSADM_REGISTRY_PLAIN_HTTP) { Scheme::Http } else { Scheme::Https };
-    let endpoint = Endpoint::parse(&note.host, &note.namespace, scheme)?;
-    let credentials = if note.username.is_empty() {
-        Credentials::Anonymous
-    } else {
-        let password = shared.cipher.decrypt(&note.password).ok_or(ImagesError::Password)?;
-        Credentials::Basic { username: note.username.clone(), password: password.into() }
-    };
-    let client = Client::new(&endpoint, scheme, &tls()?, credentials)?;
+    let (client, endpoint) = client(shared, registry)?;
     let plan = registry::plan(&index, &endpoint).map_err(ImagesError::Plan)?;
     let observer = Watch { plan: plan.clone(), message, last: Mutex::new(None) };
     let source = Arc::new(BundleSource::new(path.to_owned(), index));
@@ -91,6 +72,27 @@ pub(crate) async fn push(
         }
         Err(error) => Err(ImagesError::Push(error)),
     }
+}
+
+/// How registries are spoken to.
+pub(crate) fn scheme() -> Scheme {
+    if is_set(env::KOTSADM_REGISTRY_PLAIN_HTTP) { Scheme::Http } else { Scheme::Https }
+}
+
+/// A client for the registry, and the place in it. Sends nothing.
+pub(crate) fn client(
+    shared: &Context,
+    registry: &StoredRegistry,
+) -> Result<(Client, Endpoint), ImagesError> {
+    let scheme = scheme();
+    let endpoint = Endpoint::parse(&registry.host, &registry.namespace, scheme)?;
+    let credentials = if registry.username.is_empty() {
+        Credentials::Anonymous
+    } else {
+        let password = registry.settings(&shared.cipher)?.password;
+        Credentials::Basic { username: registry.username.clone(), password }
+    };
+    Ok((Client::new(&endpoint, scheme, &tls()?, credentials)?, endpoint))
 }
 
 fn is_set(name: &str) -> bool {

@@ -13,7 +13,7 @@ use airgap::{BundleError, Digest, Index, Limits};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::images::{self, ImagesError, RegistryNote};
+use super::images::{self, ImagesError};
 use super::{Bundle, Options, UpdateError, from_bundle};
 use crate::archives::ArchiveError;
 use crate::context::Shared;
@@ -21,6 +21,7 @@ use crate::faults;
 use crate::http::once::Once;
 use crate::http::reply::{Reply, chain};
 use crate::install::{self, InstallError, Wish};
+use crate::registry_settings::{self, StoredRegistry, adopt};
 use crate::release::Preflights;
 use crate::store::StoreError;
 use crate::store::apps::{AIRGAP_PENDING, AppRow, INSTALLED};
@@ -40,8 +41,8 @@ pub(crate) struct Process {
     pub sha256: Option<String>,
     /// The registry has the images already; none are pushed.
     pub images_are_there: bool,
-    /// Where they are pushed.
-    pub registry: Option<RegistryNote>,
+    /// Where they are pushed, which becomes the application's registry; None is the one that is.
+    pub registry: Option<StoredRegistry>,
 }
 
 /// Whether it is the first version.
@@ -63,6 +64,9 @@ pub(crate) enum ProcessError {
     /// It is not the file the client has.
     #[error("the uploaded bundle has the SHA-256 {found}, the client said {told}")]
     Digest { told: String, found: String },
+    /// The registry was not made the application's.
+    #[error(transparent)]
+    Registry(#[from] registry_settings::ChangeError),
     /// There is nowhere to push them.
     #[error(
         "the bundle holds images, and no registry was named: name one with `registryHost`, or say \
@@ -170,27 +174,31 @@ async fn carry_out(
         return Err(ProcessError::Digest { told, found: index.sha256.hex() });
     }
     let index = Arc::new(index);
-    if registry::holds_images(&index) && !process.images_are_there {
-        let note = process.registry.as_ref().ok_or(ProcessError::NoRegistry)?;
+    let registry = process.registry.as_ref().unwrap_or(&app.registry);
+    if registry::holds_images(&index) && !process.images_are_there && !registry.is_read_only {
+        if !registry.is_set() {
+            return Err(ProcessError::NoRegistry);
+        }
         touching.say("Pushing images...");
         let message = Arc::clone(&touching.message);
         tokio::select! {
-            pushed = images::push(shared, &path, Arc::clone(&index), note, message) => pushed?,
+            pushed = images::push(shared, &path, Arc::clone(&index), registry, message) => pushed?,
             // What the registry has confirmed stays there.
             () = shared.stop.cancelled() => return Err(ProcessError::Stopped),
         }
     }
     touching.say("Processing package...");
-    bring_in(shared, app, &path, &index, process.kind).await
+    bring_in(shared, app, &path, &index, process.kind, process.registry.as_ref()).await
 }
 
-/// Brings in the release of a bundle that is here as a file.
+/// Brings in the release of a bundle that is here as a file. `registry` becomes the application's.
 pub(crate) async fn bring_in(
     shared: &Shared,
     app: &AppRow,
     path: &Path,
     index: &Index,
     kind: Kind,
+    registry: Option<&StoredRegistry>,
 ) -> Result<(), ProcessError> {
     let bundle = take_out(shared, path, index).await?;
     let (once, reply) = (Once::unrecorded(), |_, _: &_| Reply::empty(axum::http::StatusCode::OK));
@@ -201,6 +209,7 @@ pub(crate) async fn bring_in(
                 preflights: Preflights::Run,
                 next_values: None,
                 values: None,
+                registry,
                 deploy: false,
             };
             from_bundle(shared, app, bundle, options, &once, reply).await?;
@@ -213,11 +222,16 @@ pub(crate) async fn bring_in(
                 version_label: String::new(),
                 values: None,
                 preflights: Preflights::Run,
+                registry: registry.cloned(),
             };
             install::airgap(shared, app, bundle, &wish, &once, reply).await?;
         }
         Kind::Update => return Err(ProcessError::State("update")),
         Kind::Install => return Err(ProcessError::State("install")),
+    }
+    // A release that was there already was rendered with the registry of that time.
+    if let Some(registry) = registry {
+        adopt(shared, &app.id, registry).await?;
     }
     Ok(())
 }

@@ -23,5 +23,6 @@ mod online;
 mod preflight;
 mod real;
 mod render_command;
+mod registry_settings;
 mod screens;
 mod uploads;

@@ -340,8 +340,10 @@ async fn images_are_pushed_or_nothing_is_made() {
     };
     let text = ends(&site, json!({})).await;
     assert!(text.starts_with("the bundle holds images, and no registry was named"), "{text}");
-    let text = ends(&site, json!({ "registryHost": "http://127.0.0.1:1" })).await;
-    assert!(text.contains("plain HTTP was not allowed"), "{text}");
+    let body = json!({ "registryHost": "http://127.0.0.1:1" });
+    let refused = upload.process(&site, Method::PUT, &body).await.unwrap();
+    assert_eq!(refused.status, 400);
+    assert!(refused.error().contains("plain HTTP was not allowed"), "{}", refused.error());
 
     let folder = tempfile::tempdir().unwrap();
     let Some((mut registry, port)) = docker_registry(folder.path()) else {
@@ -356,6 +358,23 @@ async fn images_are_pushed_or_nothing_is_made() {
     assert_eq!(site.history().await[1], "1 Airgap Update 1.1.0 pending");
     let tag = "data/docker/registry/v2/repositories/shop/api/_manifests/tags/1.0/current/link";
     assert!(folder.path().join(tag).is_file());
+    let stored = site.get(&format!("{APP}/registry")).await.ok();
+    assert_eq!(stored["hostname"], format!("127.0.0.1:{port}"));
+    assert_eq!(stored["namespace"], "shop");
+
+    // The same bundle for another place: the release is there, a version for that place is not.
+    let start = Instant::now();
+    while upload.exists(&site).await.unwrap() {
+        assert!(start.elapsed() < Duration::from_mins(1), "the upload is kept");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    upload.send_all(&site).await;
+    let body = json!({
+        "registryHost": format!("127.0.0.1:{port}"), "namespace": "other", "isReadOnly": true,
+    });
+    assert_eq!(upload.process(&site, Method::PUT, &body).await.unwrap().status, 202);
+    site.wait_for(2, "pending").await;
+    assert_eq!(site.history().await[2], "2 Registry Change 1.1.0 pending");
     registry.kill().unwrap();
     registry.wait().unwrap();
 }
