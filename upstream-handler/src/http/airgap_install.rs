@@ -2,7 +2,7 @@
 //!
 //! The original takes `appSlug` and `appArchive` and finds the rest in the cluster. Here licence and
 //! metadata come by HTTP: the licence before, by `POST /api/v1/license` with `isAirgap`; `airgap.yaml`,
-//! `configValues` and `skipPreflights` as parts before the archive.
+//! `configValues`, `skipPreflights` and the registry of the bundle's images as parts before the archive.
 
 use std::sync::Arc;
 
