@@ -22,7 +22,7 @@ mod memory;
 mod online;
 mod preflight;
 mod real;
-mod render_command;
 mod registry_settings;
+mod render_command;
 mod screens;
 mod uploads;
