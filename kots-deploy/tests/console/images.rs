@@ -115,7 +115,7 @@ fn without_a_registry_nothing_is_sent_anywhere() {
       • Syncing license...
       • License already up to date
     Error: no registry is known to push images to: --kotsadm-registry: not given
-      registry of the application in the admin console: it keeps none
+      registry of the application in the admin console: none is set
       secrets of a cluster: none is reached through one
     hint: pass --kotsadm-registry HOST[:PORT][/NAMESPACE], or --disable-image-push when the images are in place
     -> 1
