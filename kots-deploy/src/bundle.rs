@@ -2,23 +2,30 @@
 
 pub mod args;
 mod describe;
+mod pull;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
-use airgap::make::{self, ImageFolder, Made, MakeError};
+use airgap::make::{self, ImageFolder, ImageSource, Made, MakeError, NoImages};
 use airgap::{BundleError, Index, IndexStore, Limits};
+use registry::pull::{PullError, Watch};
+use registry::{ClientError, Fault};
 use serde_json::json;
 use steps::render::size;
 use thiserror::Error;
+use tokio::runtime::Handle;
 
 use crate::deploy::args::Output;
+use crate::deploy::inputs::InputError;
 use crate::deploy::run::default_state_dir;
 use crate::output::{error, progress::Progress, style};
-use args::{BundleArgs, BundleCommand};
+use crate::registry::settings::SettingsError;
+use args::{BundleArgs, BundleCommand, ImagesFrom};
 
 /// The folder of indexes below the state folder.
 pub const INDEXES: &str = "bundles";
@@ -46,9 +53,29 @@ enum CommandError {
     /// None was made.
     #[error("no bundle was made")]
     Make(#[source] MakeError),
+    /// Nothing lists images.
+    #[error("{} lists no images in `spec.savedImages`", .0.display())]
+    NoImages(PathBuf),
+    /// The registry that was named, or its login.
+    #[error("the registry cannot be used")]
+    Registry(#[source] SettingsError),
+    /// A registry cannot be spoken to.
+    #[error("the registry cannot be used")]
+    Client(#[source] ClientError),
+    /// A file that goes with a flag.
+    #[error(transparent)]
+    Input(InputError),
+    /// An image cannot be had.
+    #[error("no bundle was made")]
+    Pull(#[source] PullError),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// What a registry said when the bytes of an image were read.
+fn pull_error(error: &io::Error) -> Option<&PullError> {
+    error.get_ref().and_then(|it| it.downcast_ref())
 }
 
 impl CommandError {
@@ -67,13 +94,22 @@ impl CommandError {
             }
             Self::Make(MakeError::Collision(..)) => "pass --format oci, which keeps whole names",
             Self::Make(MakeError::Image { .. }) => "`kots airgap inspect` lists what is missing",
+            Self::Make(MakeError::Blob { source, .. }) => {
+                pull_error(source).map_or("", PullError::hint)
+            }
+            Self::NoImages(_) => "list them there, or leave --pull out",
+            Self::Registry(error) => error.hint(),
+            Self::Client(_) => "pass the path of a PEM file with certificates to --registry-ca",
+            Self::Input(error) => error.hint().unwrap_or_default(),
+            Self::Pull(error) => error.hint(),
             Self::Make(_) | Self::Interrupted => "",
         }
     }
 }
 
 /// Carries out a command and returns the exit status: 0, or 1 with the reason on stderr. `is_stopped` is asked often.
-pub fn run(args: &BundleArgs, is_stopped: &(dyn Fn() -> bool + Sync)) -> u8 {
+/// Blocks; `handle` is of a runtime that another thread drives.
+pub fn run(args: &BundleArgs, handle: Handle, is_stopped: &(dyn Fn() -> bool + Sync)) -> u8 {
     let console = Console {
         output: args.output,
         progress: Mutex::new(Progress::new(style(args.progress, args.output))),
@@ -85,14 +121,28 @@ pub fn run(args: &BundleArgs, is_stopped: &(dyn Fn() -> bool + Sync)) -> u8 {
         }
         BundleCommand::Verify { bundle } => verify(&console, bundle),
         BundleCommand::Create { airgap_yaml, release, images, layout, out } => {
-            let images =
-                images.as_deref().map_or_else(|| Ok(ImageFolder::none()), ImageFolder::open);
-            images
-                .and_then(|it| make::create(airgap_yaml, release, &it, *layout, out))
-                .map_err(CommandError::Make)
-                .map(|made| console.made(out, &made))
+            let make = |images: &dyn ImageSource| {
+                let made = make::create(airgap_yaml, release, images, *layout, out, is_stopped);
+                made.map_err(CommandError::Make).map(|made| console.made(out, &made))
+            };
+            match images {
+                ImagesFrom::Nowhere => make(&NoImages),
+                ImagesFrom::Folder(path) => ImageFolder::open(path)
+                    .map_err(CommandError::Make)
+                    .and_then(|images| make(&images)),
+                ImagesFrom::Registry(args) => {
+                    let warn = |it: String| console.warn(&it);
+                    pull::open(airgap_yaml, args, handle, &console, &warn)
+                        .and_then(|images| make(&images))
+                }
+            }
         }
         BundleCommand::Diff { old, new, out } => diff(&console, old, new, out),
+    };
+    let ran = match ran {
+        // Whatever else went wrong then comes of it.
+        Err(_) if is_stopped() => Err(CommandError::Interrupted),
+        ran => ran,
     };
     match ran {
         Ok(()) => 0,
@@ -137,9 +187,6 @@ fn verify(console: &Console<'_>, path: &Path) -> Result<(), CommandError> {
 fn diff(console: &Console<'_>, old: &Path, new: &Path, out: &Path) -> Result<(), CommandError> {
     let (old, new_index) = (console.index(old)?, console.index(new)?);
     let made = make::diff(&old, (new, &new_index), out, &|| (console.is_stopped)());
-    if (console.is_stopped)() {
-        return Err(CommandError::Interrupted);
-    }
     console.made(out, &made.map_err(CommandError::Make)?);
     Ok(())
 }
@@ -164,13 +211,22 @@ impl Console<'_> {
             .map_err(|it| wrong(path, it))
     }
 
+    fn show(&self, what: &str, done: u64, total: u64) {
+        let progress = steps::Progress::Bytes { done, total: Some(total) };
+        if let Ok(mut line) = self.progress.lock() {
+            line.show(&mut io::stderr(), what, &progress);
+        }
+    }
+
     fn reading(&self, path: &Path, at: airgap::Progress) -> ControlFlow<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let progress = steps::Progress::Bytes { done: at.read, total: Some(at.total) };
-        if let Ok(mut line) = self.progress.lock() {
-            line.show(&mut io::stderr(), &format!("read {name}"), &progress);
-        }
+        self.show(&format!("read {name}"), at.read, at.total);
         if (self.is_stopped)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn warn(&self, text: &str) {
+        self.clear();
+        let _ = writeln!(io::stderr(), "warning: {text}");
     }
 
     fn clear(&self) {
@@ -213,5 +269,20 @@ impl Console<'_> {
             Output::Json | Output::Jsonl => format!("{:#}\n", document()),
         };
         let _ = io::stdout().write_all(text.as_bytes());
+    }
+}
+
+impl Watch for Console<'_> {
+    fn read(&self, done: u64, total: u64) {
+        self.show("pull images", done, total);
+    }
+
+    fn waiting(&self, what: &str, fault: &Fault, pause: Duration) {
+        let pause = pause.as_secs_f64();
+        self.warn(&format!("failed to {what}: {fault}; trying again in {pause:.1} s"));
+    }
+
+    fn is_stopped(&self) -> bool {
+        (self.is_stopped)()
     }
 }

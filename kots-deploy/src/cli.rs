@@ -241,6 +241,7 @@ fn all_flags(name: &str) -> Vec<Flag> {
             &table::DEPLOY,
             &table::REGISTRY,
             &table::REGISTRY_ACCESS,
+            &table::REGISTRY_PUSH,
             &table::RUN,
             &table::REPORT,
             &table::REACH,
@@ -249,6 +250,7 @@ fn all_flags(name: &str) -> Vec<Flag> {
             &table::INSTALL,
             &table::REGISTRY,
             &table::REGISTRY_ACCESS,
+            &table::REGISTRY_PUSH,
             &table::RUN,
             &table::REPORT,
             &table::REACH,
@@ -260,13 +262,18 @@ fn all_flags(name: &str) -> Vec<Flag> {
             &table::AIRGAP_UPDATE,
             &table::REGISTRY,
             &table::REGISTRY_ACCESS,
+            &table::REGISTRY_PUSH,
             &table::LONG_TIMEOUT,
             &table::REPORT,
             &table::REACH,
         ],
-        push_images::PUSH => {
-            &[&table::PUSH_IMAGES, &table::REGISTRY_ACCESS, &table::LONG_TIMEOUT, &table::REPORT]
-        }
+        push_images::PUSH => &[
+            &table::PUSH_IMAGES,
+            &table::REGISTRY_ACCESS,
+            &table::REGISTRY_PUSH,
+            &table::LONG_TIMEOUT,
+            &table::REPORT,
+        ],
         other => bundle::flags(other),
     };
     own.iter().copied().flatten().chain(&table::CONNECTION).copied().collect()
@@ -401,22 +408,30 @@ fn images(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {
 fn images_to(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {
     let (registry, namespace) =
         (settings.text("kotsadm-registry"), settings.text("kotsadm-namespace"));
-    Ok(ImageArgs { registry, namespace, ..registry_access(settings)? })
+    Ok(ImageArgs { registry, namespace, ..registry_push(settings)? })
 }
 
-fn registry_access(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {
-    let parallelism = settings.int("registry-parallelism");
-    Ok(ImageArgs {
+/// How a registry is logged in to and spoken to.
+fn registry_access(settings: &Settings<'_>) -> ImageArgs {
+    ImageArgs {
         username: settings.text("registry-username"),
         password: settings.text("registry-password").into(),
         ca: settings.some_text("registry-ca").map(PathBuf::from),
         insecure_skip_tls_verify: settings.switch("registry-insecure-skip-tls-verify"),
         plain_http: settings.switch("registry-plain-http"),
+        ..ImageArgs::default()
+    }
+}
+
+/// And how images are pushed to it.
+fn registry_push(settings: &Settings<'_>) -> Result<ImageArgs, CliError> {
+    let parallelism = settings.int("registry-parallelism");
+    Ok(ImageArgs {
         parallelism: usize::try_from(parallelism)
             .ok()
             .filter(|it| (1..=64).contains(it))
             .ok_or(ArgsError::Parallelism(parallelism))?,
-        ..ImageArgs::default()
+        ..registry_access(settings)
     })
 }
 

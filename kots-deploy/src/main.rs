@@ -98,7 +98,8 @@ fn bundle(args: BundleArgs) -> ExitCode {
     };
     let ran = runtime.block_on(async {
         let signals = Signals::listen()?;
-        let run = move || kots_deploy::bundle::run(&args, &|| signals.raised());
+        let handle = tokio::runtime::Handle::current();
+        let run = move || kots_deploy::bundle::run(&args, handle, &|| signals.raised());
         tokio::task::spawn_blocking(run).await.map_err(std::io::Error::other)
     });
     match ran {

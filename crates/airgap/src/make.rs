@@ -7,6 +7,7 @@
 mod create;
 mod diff;
 mod layout;
+mod source;
 
 use std::{
     fs::{self, File},
@@ -14,11 +15,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use create::{ImageFolder, create};
+pub use create::create;
 pub use diff::diff;
 use kinds::{airgap::Airgap, gvk::KindError};
 pub use layout::Layout;
 use sha2::{Digest as _, Sha256};
+pub use source::{ImageFolder, ImageSource, NoImages};
 use thiserror::Error;
 
 use crate::{
@@ -27,6 +29,8 @@ use crate::{
 
 /// Bytes from which an entry begins a gzip member.
 const MEMBER_FROM: u64 = 1 << 20;
+/// Bytes of a manifest, an index or metadata.
+const DOCUMENT_MAX: u64 = 4 << 20;
 /// How well what compresses is compressed; gzip's own default.
 const LEVEL: u32 = 6;
 
@@ -101,11 +105,30 @@ pub enum MakeError {
     /// Registry storage in a bundle has only the last part of an image's path.
     #[error("images `{0}` and `{1}` would be one in registry storage")]
     Collision(String, String),
+    /// A config or layer has another size than its manifest says.
+    #[error("{place} has {size} bytes, its manifest says {said}")]
+    Size {
+        /// Where it is.
+        place: String,
+        /// Bytes it has.
+        size: u64,
+        /// Bytes it should have.
+        said: u64,
+    },
+    /// A config or layer cannot be read.
+    #[error("failed to read {place}")]
+    Blob {
+        /// Where it is.
+        place: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// Content is not what its name says.
-    #[error("{path:?} should be {named}, its content is {found}")]
+    #[error("{place} should be {named}, its content is {found}")]
     Content {
         /// Where it is.
-        path: PathBuf,
+        place: String,
         /// What it should be.
         named: Digest,
         /// What it is.
@@ -159,6 +182,32 @@ fn read_error(path: &Path) -> impl FnOnce(io::Error) -> MakeError {
 fn write_error(path: &Path) -> impl FnOnce(WriteError) -> MakeError {
     let path = path.to_owned();
     |source| MakeError::Write { path, source }
+}
+
+/// A small file.
+fn document(path: &Path) -> Result<Vec<u8>, MakeError> {
+    let file = File::open(path).map_err(read_error(path))?;
+    let mut bytes = Vec::new();
+    file.take(DOCUMENT_MAX + 1).read_to_end(&mut bytes).map_err(read_error(path))?;
+    if bytes.len() as u64 > DOCUMENT_MAX {
+        return Err(MakeError::TooLarge { path: path.to_owned(), limit: DOCUMENT_MAX });
+    }
+    Ok(bytes)
+}
+
+/// A source that ends when the caller asks to stop.
+struct Stoppable<'a, R> {
+    source: R,
+    is_stopped: &'a dyn Fn() -> bool,
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if (self.is_stopped)() {
+            return Err(io::Error::other(BundleError::Cancelled));
+        }
+        self.source.read(buf)
+    }
 }
 
 /// A bundle being written beside its place; removed again unless it is finished.
@@ -241,6 +290,29 @@ impl Output {
         fs::rename(&part.0, &path).map_err(error)?;
         Ok((counted.size, Digest::finish(counted.hash)))
     }
+}
+
+/// The images that the file `airgap_yaml` lists, each once.
+///
+/// # Errors
+///
+/// When it cannot be read or is no `airgap.yaml`.
+pub fn saved_images(airgap_yaml: &Path) -> Result<Vec<String>, MakeError> {
+    let wrong = |source| MakeError::Metadata { path: airgap_yaml.to_owned(), source };
+    let airgap = Airgap::parse(&text(airgap_yaml)?).map_err(wrong)?;
+    let mut names = Vec::new();
+    for name in airgap.saved_images {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// A small file of text.
+fn text(path: &Path) -> Result<String, MakeError> {
+    String::from_utf8(document(path)?)
+        .map_err(|it| read_error(path)(io::Error::new(io::ErrorKind::InvalidData, it)))
 }
 
 /// `airgap.yaml` with the format and the images a bundle has, and every other field as it was.

@@ -5,6 +5,7 @@
 
 mod auth;
 mod fault;
+mod pull;
 mod upload;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use url::Url;
 
 pub use auth::Credentials;
 pub use fault::Fault;
+pub(crate) use pull::Stream;
 pub use upload::{Mounted, Session};
 
 use crate::endpoint::{Endpoint, Scheme};
@@ -244,8 +246,15 @@ impl Client {
     }
 
     async fn attempt(&self, ask: &Ask<'_>) -> Result<Answer, Fault> {
+        let request = self.request(ask).await?.timeout(ask.limit);
+        let response = request.send().await.map_err(|it| Fault::of_transport(&it))?;
+        read_answer(response).await
+    }
+
+    /// A request that is not sent yet, with what the registry wants to know of us.
+    async fn request(&self, ask: &Ask<'_>) -> Result<reqwest::RequestBuilder, Fault> {
         let length: usize = ask.body.iter().map(Bytes::len).sum();
-        let mut request = self.http.request(ask.method.clone(), ask.url.clone()).timeout(ask.limit);
+        let mut request = self.http.request(ask.method.clone(), ask.url.clone());
         for (name, value) in &ask.headers {
             request = request.header(name, value);
         }
@@ -255,7 +264,7 @@ impl Client {
         {
             request = request.header(AUTHORIZATION, value);
         }
-        request = match ask.body {
+        Ok(match ask.body {
             [] if ask.method == Method::GET || ask.method == Method::HEAD => request,
             [] => request.header(CONTENT_LENGTH, 0),
             [one] => request.body(one.clone()),
@@ -265,9 +274,7 @@ impl Client {
                     .header(CONTENT_LENGTH, length)
                     .body(reqwest::Body::wrap_stream(stream::iter(parts)))
             }
-        };
-        let response = request.send().await.map_err(|it| Fault::of_transport(&it))?;
-        read_answer(response).await
+        })
     }
 
     fn is_ours(&self, url: &Url) -> bool {

@@ -38,7 +38,7 @@ pub use tally::{ImageProgress, ImageState, Progress};
 use crate::client::{Client, Fault};
 use airgap::Digest;
 use memory::Memory;
-use patience::Patience;
+pub(crate) use patience::Patience;
 use plan::Place;
 use tally::Tally;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use airgap::make::Layout;
 
-use crate::deploy::args::{Output, ProgressStyle};
+use crate::deploy::args::{ImageArgs, Output, ProgressStyle};
 
 /// One command with how to speak.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ pub enum BundleCommand {
         airgap_yaml: PathBuf,
         /// The folder of the release.
         release: PathBuf,
-        /// The OCI layout of the images.
-        images: Option<PathBuf>,
+        /// Where the images are.
+        images: ImagesFrom,
         /// How images are kept in it.
         layout: Layout,
         /// Where it goes.
@@ -54,4 +54,15 @@ pub enum BundleCommand {
         /// Where the patch goes.
         out: PathBuf,
     },
+}
+
+/// Where the images of a new bundle are.
+#[derive(Debug)]
+pub enum ImagesFrom {
+    /// It has none.
+    Nowhere,
+    /// An OCI layout.
+    Folder(PathBuf),
+    /// Registries: the one that is named, else those in the images' names.
+    Registry(Box<ImageArgs>),
 }

@@ -6,9 +6,9 @@ use airgap::make::Layout;
 
 use super::flags::{Flag, Typed, UsageError};
 use super::settings::Settings;
-use super::{CliError, table};
-use crate::bundle::args::{BundleArgs, BundleCommand};
-use crate::deploy::args::{Output, ProgressStyle};
+use super::{CliError, registry_access, table};
+use crate::bundle::args::{BundleArgs, BundleCommand, ImagesFrom};
+use crate::deploy::args::{ImageArgs, Output, ProgressStyle};
 
 /// The first word.
 pub(super) const GROUP: &str = "airgap";
@@ -27,7 +27,7 @@ pub(super) fn arguments(name: &str) -> &'static [&'static str] {
 pub(super) fn flags(name: &str) -> &'static [&'static [Flag]] {
     match name {
         "airgap inspect" => &[&table::AIRGAP, &table::AIRGAP_INSPECT],
-        "airgap create" => &[&table::AIRGAP, &table::AIRGAP_CREATE],
+        "airgap create" => &[&table::AIRGAP, &table::AIRGAP_CREATE, &table::REGISTRY_ACCESS],
         "airgap diff" => &[&table::AIRGAP, &table::AIRGAP_DIFF],
         _ => &[&table::AIRGAP],
     }
@@ -50,7 +50,7 @@ pub(super) fn read(
             BundleCommand::Create {
                 airgap_yaml: settings.text("airgap-yaml").into(),
                 release: settings.text("release").into(),
-                images: settings.some_text("images").map(PathBuf::from),
+                images: images(settings, typed)?,
                 layout: settings
                     .word("format", &[("docker", Layout::Storage), ("oci", Layout::Oci)])?,
                 out: settings.text("out").into(),
@@ -74,6 +74,41 @@ pub(super) fn read(
             ],
         )?,
     })
+}
+
+fn images(settings: &Settings<'_>, typed: &Typed) -> Result<ImagesFrom, CliError> {
+    let given = |flags: &[&str]| flags.iter().any(|it| typed.given(it));
+    let wrong = |text| Err(UsageError::Plain(text).into());
+    let folder = settings.some_text("images").map(PathBuf::from);
+    if !settings.switch("pull") {
+        return match folder {
+            _ if given(&["kotsadm-registry", "kotsadm-namespace"]) => {
+                wrong("--kotsadm-registry is where images are read from with --pull")
+            }
+            Some(folder) => Ok(ImagesFrom::Folder(folder)),
+            None => Ok(ImagesFrom::Nowhere),
+        };
+    }
+    if folder.is_some() {
+        return wrong("images come from --images or with --pull, not from both");
+    }
+    let access = registry_access(settings);
+    let args = ImageArgs {
+        registry: settings.text("kotsadm-registry"),
+        namespace: settings.text("kotsadm-namespace"),
+        ..access
+    };
+    if !args.registry.is_empty() {
+        return Ok(ImagesFrom::Registry(Box::new(args)));
+    }
+    // A login is for one registry, and the images' names may have many.
+    if given(&["kotsadm-namespace", "registry-username", "registry-password"]) {
+        return wrong(
+            "--kotsadm-namespace, --registry-username and --registry-password belong to --kotsadm-registry",
+        );
+    }
+    let access = ImageArgs { username: String::new(), password: String::new().into(), ..args };
+    Ok(ImagesFrom::Registry(Box::new(access)))
 }
 
 /// In cobra's words, all at once.

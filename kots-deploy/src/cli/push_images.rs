@@ -2,7 +2,7 @@
 
 use super::flags::Typed;
 use super::settings::Settings;
-use super::{CliError, cluster, registry_access, report_args};
+use super::{CliError, cluster, registry_push, report_args};
 use crate::deploy::args::ImageArgs;
 use crate::push_images::PushArgs;
 use crate::tunnel::Road;
@@ -16,7 +16,7 @@ pub(super) fn push(settings: &Settings<'_>, typed: &Typed) -> Result<PushArgs, C
     let registry = typed.arguments[1].clone();
     let args = PushArgs {
         bundle: typed.arguments[0].clone().into(),
-        images: ImageArgs { registry, ..registry_access(settings)? },
+        images: ImageArgs { registry, ..registry_push(settings)? },
         cluster: cluster(settings, Road::Auto),
         run: report_args(settings)?,
     };

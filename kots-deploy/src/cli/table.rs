@@ -114,7 +114,7 @@ pub(super) const REGISTRY: [Flag; 3] = [
 ];
 
 /// How a registry is logged in to and spoken to. The first two are the original's.
-pub(super) const REGISTRY_ACCESS: [Flag; 6] = [
+pub(super) const REGISTRY_ACCESS: [Flag; 5] = [
     text("registry-username", "username for the registry"),
     text("registry-password", "password for the registry"),
     text("registry-ca", "PEM file of the authority of the registry's certificate"),
@@ -126,12 +126,14 @@ pub(super) const REGISTRY_ACCESS: [Flag; 6] = [
         "registry-plain-http",
         "the registry has no TLS: everything is sent in clear, credentials too",
     ),
-    Flag {
-        takes: Takes::Int,
-        default: "4",
-        ..text("registry-parallelism", "how many blobs are uploaded at once")
-    },
 ];
+
+/// How images are pushed to it.
+pub(super) const REGISTRY_PUSH: [Flag; 1] = [Flag {
+    takes: Takes::Int,
+    default: "4",
+    ..text("registry-parallelism", "how many blobs are uploaded at once")
+}];
 
 /// Flags of `kots deploy`.
 pub(super) const DEPLOY: [Flag; 7] = [
@@ -198,13 +200,19 @@ pub(super) const AIRGAP_INSPECT: [Flag; 1] = [kube(text(
 ))];
 
 /// Flags of `kots airgap create`.
-pub(super) const AIRGAP_CREATE: [Flag; 5] = [
+pub(super) const AIRGAP_CREATE: [Flag; 8] = [
     kube(text(
         "airgap-yaml",
         "airgap.yaml of the bundle (required); `format` and `savedImages` are filled in",
     )),
     kube(text("release", "folder with the files of the release (required)")),
     kube(text("images", "OCI image layout with the images, each with its whole name")),
+    kube(switch(
+        "pull",
+        "read the images that airgap.yaml lists from the registries in their names",
+    )),
+    text("kotsadm-registry", "with --pull: read all of them from here: host[:port][/ns…]"),
+    text("kotsadm-namespace", "namespace of the registry"),
     kube(Flag {
         default: "docker",
         ..text(

@@ -23,8 +23,6 @@ const SECRET_KEY: &str = ".dockerconfigjson";
 /// The most bytes of a file with logins.
 const FILE_LIMIT_BYTES: u64 = 1 << 20;
 
-type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
-
 /// Finds out where images go.
 ///
 /// # Errors
@@ -37,7 +35,6 @@ pub async fn decide(
     cluster: Option<&Cluster>,
     reporter: &Reporter,
 ) -> Result<Chosen, Failure> {
-    let environment = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
     let mut found = Found::default();
     if args.registry.is_empty() {
         found.looked.push("--kotsadm-registry: not given".to_owned());
@@ -46,16 +43,11 @@ pub async fn decide(
         stored(client, slug, &mut found, reporter).await?;
     }
     if let Some(cluster) = cluster {
-        secrets(cluster, &environment, &mut found, reporter).await;
+        secrets(cluster, &mut found, reporter).await;
     } else {
         found.looked.push("secrets of a cluster: none is reached through one".to_owned());
     }
-    files(&environment, &mut found, reporter);
-    found.aws = Some(aws_keys(&environment));
-    found.aws_api = ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"]
-        .into_iter()
-        .find_map(environment)
-        .and_then(|it| Url::parse(&it).ok());
+    machine(&mut found, &|it| reporter.warn(it));
     choose(args, slug, &found).map_err(|error| {
         let mut failure = Failure::from_error("rejected", &error);
         if let super::settings::SettingsError::Nowhere { looked } = &error {
@@ -102,12 +94,7 @@ async fn stored(
     Ok(())
 }
 
-async fn secrets(
-    cluster: &Cluster,
-    environment: Environment<'_>,
-    found: &mut Found,
-    reporter: &Reporter,
-) {
+async fn secrets(cluster: &Cluster, found: &mut Found, reporter: &Reporter) {
     let own = cluster.namespace().to_owned();
     // As the original, with the admin console's own namespace, which it leaves out.
     let pod = environment("POD_NAMESPACE");
@@ -153,8 +140,9 @@ async fn secret(
     }
 }
 
-/// The files of podman and docker, in the order in which podman reads them.
-fn files(environment: Environment<'_>, found: &mut Found, reporter: &Reporter) {
+/// What this machine knows of logins: the files of podman and docker, in the order in which podman reads them, and
+/// AWS keys. `warn` is told of a file that cannot be used.
+pub fn machine(found: &mut Found, warn: &dyn Fn(String)) {
     let home = |path: &str| environment("HOME").map(|it| PathBuf::from(it).join(path));
     let docker = environment("DOCKER_CONFIG").map(|it| PathBuf::from(it).join("config.json"));
     let places = [
@@ -167,12 +155,21 @@ fn files(environment: Environment<'_>, found: &mut Found, reporter: &Reporter) {
         match read_file(&path) {
             Ok(bytes) => match logins::read(&bytes, &place) {
                 Ok(logins) => found.logins.extend(logins),
-                Err(why) => reporter.warn(format!("{place} was not used: {why}")),
+                Err(why) => warn(format!("{place} was not used: {why}")),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => reporter.warn(format!("{place} was not used: {error}")),
+            Err(error) => warn(format!("{place} was not used: {error}")),
         }
     }
+    found.aws = Some(aws_keys(&environment));
+    found.aws_api = ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"]
+        .into_iter()
+        .find_map(environment)
+        .and_then(|it| Url::parse(&it).ok());
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|it| !it.is_empty())
 }
 
 fn read_file(path: &std::path::Path) -> std::io::Result<Vec<u8>> {

@@ -167,7 +167,11 @@ fn same_place(args: &ImageArgs, endpoint: &Endpoint, stored: &Stored) -> Result<
 }
 
 /// How to log in, and in words from where: typed, else for ECR from AWS keys, else found for this host.
-fn credentials(
+///
+/// # Errors
+///
+/// For half a login, and for ECR without keys.
+pub fn credentials(
     args: &ImageArgs,
     endpoint: &Endpoint,
     found: &Found,

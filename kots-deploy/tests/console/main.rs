@@ -8,6 +8,7 @@ mod images;
 mod proxy;
 
 mod airgap_bundles;
+mod airgap_pull;
 mod deploy;
 mod embedded;
 mod faults;

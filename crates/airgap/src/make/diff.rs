@@ -5,12 +5,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Read},
     path::Path,
 };
 
 use super::{
-    Layout, Made, MakeError, Output,
+    Layout, Made, MakeError, Output, Stoppable,
     layout::{Files, Planned, blob_name, files},
     metadata,
 };
@@ -206,18 +205,4 @@ fn copy(
         }
     }
     Ok(())
-}
-
-struct Stoppable<'a> {
-    source: &'a mut Sections,
-    is_stopped: &'a dyn Fn() -> bool,
-}
-
-impl Read for Stoppable<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if (self.is_stopped)() {
-            return Err(io::Error::other(BundleError::Cancelled));
-        }
-        self.source.read(buf)
-    }
 }

@@ -69,7 +69,14 @@ impl Site {
 
     fn create(&self, layout: Layout, name: &str) -> Result<Made, MakeError> {
         let images = ImageFolder::open(&self.path("images"))?;
-        create(&self.path("airgap.yaml"), &self.path("release"), &images, layout, &self.path(name))
+        create(
+            &self.path("airgap.yaml"),
+            &self.path("release"),
+            &images,
+            layout,
+            &self.path(name),
+            &|| false,
+        )
     }
 
     /// The error without the name of the folder.

@@ -14,24 +14,24 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// Decides whether and how long to wait.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     deadline: Option<Instant>,
     stall: Duration,
     last: Mutex<Instant>,
 }
 
 impl Patience {
-    pub(super) fn new(deadline: Option<Instant>, stall: Duration, now: Instant) -> Self {
+    pub(crate) fn new(deadline: Option<Instant>, stall: Duration, now: Instant) -> Self {
         Self { deadline, stall, last: Mutex::new(now) }
     }
 
     /// An exchange succeeded: the registry is there.
-    pub(super) fn came_through(&self) {
+    pub(crate) fn came_through(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// How long to wait after the `attempt`-th fault in a row; none when it will not pass or time is up.
-    pub(super) fn pause(&self, fault: &Fault, attempt: u32, now: Instant) -> Option<Duration> {
+    pub(crate) fn pause(&self, fault: &Fault, attempt: u32, now: Instant) -> Option<Duration> {
         if !fault.passes() {
             return None;
         }
