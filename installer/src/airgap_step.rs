@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::flow::Step;
 use crate::kots::Invocation;
 use crate::kots::child;
+use crate::refusal::chain;
 use crate::runner::End;
 use crate::site::Site;
 
@@ -17,7 +18,7 @@ pub(crate) async fn work(site: &Site, cancel: &CancellationToken) -> Result<End,
     let Some(registry) = &site.registry else {
         if site.settings.embedded.is_some() {
             let line = "no registry: images stay in the bundle".to_owned();
-            site.store.log(Step::Airgap, &[line]).await.map_err(|error| error.to_string())?;
+            site.store.log(Step::Airgap, &[line]).await.map_err(|error| chain(&error))?;
             return Ok(End::Succeeded);
         }
         return Err("registry settings are required for airgap installations".to_owned());

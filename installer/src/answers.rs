@@ -7,7 +7,7 @@ use crate::flow::State;
 use crate::http::types::{AppConfig, AppConfigValues};
 use crate::refusal::Refusal;
 use crate::runner;
-use crate::site::Site;
+use crate::site::{Shared, Site};
 use crate::store::StoreError;
 
 /// The name of the sealed answers in the store.
@@ -49,7 +49,7 @@ pub(crate) async fn given_out(site: &Site) -> Result<AppConfigValues, Refusal> {
 
 /// Takes answers: the state goes through `ApplicationConfiguring`.
 pub(crate) async fn patch(
-    site: &Site,
+    site: &Shared,
     given: &AppConfigValues,
     retry: bool,
 ) -> Result<AppConfigValues, Refusal> {

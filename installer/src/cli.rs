@@ -1,5 +1,6 @@
 //! The command line. Only this module sees clap.
 
+mod prompt;
 mod run;
 mod states;
 mod status;

@@ -56,6 +56,17 @@ fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> ClusterError {
 #[derive(Clone)]
 pub(crate) struct Cluster(Client);
 
+/// What an embedded cluster says of itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Installation {
+    /// Its id, for the vendor.
+    pub(crate) cluster_id: String,
+    /// Its version, such as `2.1.0+k8s-1.33`; empty when it does not say.
+    pub(crate) version: String,
+    /// The port of its manager.
+    pub(crate) manager_port: Option<u16>,
+}
+
 /// A certificate and its key, in PEM form.
 #[derive(Debug)]
 pub(crate) struct TlsPair {
@@ -179,8 +190,8 @@ impl Cluster {
             .map_err(api(format!("write the secret {name}")))
     }
 
-    /// The id of an embedded cluster, from its newest Installation.
-    pub(crate) async fn cluster_id(&self) -> Result<String, ClusterError> {
+    /// The newest Installation of an embedded cluster.
+    pub(crate) async fn installation(&self) -> Result<Installation, ClusterError> {
         let resource = ApiResource {
             group: "embeddedcluster.replicated.com".to_owned(),
             version: "v1beta1".to_owned(),
@@ -195,11 +206,17 @@ impl Cluster {
             .map_err(api("list the installations of the embedded cluster"))?;
         // Their names are times, so the last one is the newest.
         let newest = list.items.into_iter().max_by_key(|it| it.metadata.name.clone());
-        let id = newest.and_then(|it| it.data["spec"]["clusterID"].as_str().map(str::to_owned));
-        id.filter(|it| !it.is_empty()).ok_or_else(|| {
-            ClusterError::Missing(
-                "no installation of an embedded cluster has a cluster id".to_owned(),
-            )
+        let spec = newest.map(|it| it.data["spec"].clone()).unwrap_or_default();
+        let text = |path: &str| spec.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        if text("/clusterID").is_empty() {
+            let what = "no installation of an embedded cluster has a cluster id";
+            return Err(ClusterError::Missing(what.to_owned()));
+        }
+        let port = spec.pointer("/runtimeConfig/manager/port").and_then(Value::as_u64);
+        Ok(Installation {
+            cluster_id: text("/clusterID").to_owned(),
+            version: text("/config/version").to_owned(),
+            manager_port: port.and_then(|it| u16::try_from(it).ok()).filter(|it| *it != 0),
         })
     }
 

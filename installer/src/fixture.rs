@@ -12,6 +12,7 @@ use crate::answers;
 use crate::config;
 use crate::flow::{State, Step};
 use crate::http::types::{AppConfigValues, Status};
+use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::store::Said;
 
@@ -24,6 +25,20 @@ struct Fixture {
     statuses: BTreeMap<String, Status>,
     documents: BTreeMap<String, Value>,
     logs: BTreeMap<String, Vec<String>>,
+    /// Places that fail: see [`fault`].
+    faults: Vec<String>,
+}
+
+/// The name of the places that fail in the store.
+const FAULTS: &str = "faults";
+
+/// Fails at a place that the fixture names.
+pub(crate) async fn fault(site: &Site, place: &str) -> Result<(), Refusal> {
+    let faults: Vec<String> = site.store.get(FAULTS).await?.unwrap_or_default();
+    if faults.iter().any(|it| it == place) {
+        return Err(Refusal::new(500, format!("the fixture lets {place} fail")));
+    }
+    Ok(())
 }
 
 /// Puts the fixture of `folder` into an empty store.
@@ -38,6 +53,7 @@ pub(crate) async fn seed(site: &Site, folder: &Path) -> Result<()> {
     for (name, document) in &fixture.documents {
         site.store.put(name, document).await?;
     }
+    site.store.put(FAULTS, &fixture.faults).await?;
     for (name, lines) in &fixture.logs {
         site.store.log(step(name)?, lines).await?;
     }

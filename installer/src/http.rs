@@ -16,6 +16,7 @@ pub(crate) mod openapi;
 mod progress;
 mod query;
 pub(crate) mod types;
+pub(crate) mod views;
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@
 
 use crate::flow::Step;
 use crate::http::types::{Infra, InfraComponent, Status, StatusState};
+use crate::refusal::chain;
 use crate::runner::End;
 use crate::site::Site;
 use crate::store::{StoreError, now_text};
@@ -35,14 +36,14 @@ pub(crate) async fn work(site: &Site) -> Result<End, String> {
                 "there is no admin console in the namespace {}: install it, or pass --embedded",
                 site.settings.namespace
             )),
-            Err(error) => Err(crate::refusal::chain(&error)),
+            Err(error) => Err(chain(&error)),
         },
         (None, None) => Err("neither a cluster nor --embedded is given".to_owned()),
     };
     let line = match &found {
         Ok(text) | Err(text) => format!("[addons] {text}"),
     };
-    site.store.log(Step::Infra, &[line]).await.map_err(|error| error.to_string())?;
+    site.store.log(Step::Infra, &[line]).await.map_err(|error| chain(&error))?;
     match found {
         Ok(_) => {
             component(site, StatusState::Succeeded, "Installed Admin Console").await?;
@@ -58,5 +59,5 @@ pub(crate) async fn work(site: &Site) -> Result<End, String> {
 async fn component(site: &Site, state: StatusState, description: &str) -> Result<(), String> {
     let status = Status { state, description: description.to_owned(), last_updated: now_text() };
     let components = [InfraComponent { name: ADMIN_CONSOLE.to_owned(), status }];
-    site.store.put(COMPONENTS, &components).await.map_err(|error| error.to_string())
+    site.store.put(COMPONENTS, &components).await.map_err(|error| chain(&error))
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answers;
 use crate::flow::Step;
 use crate::http::types::{AppPreflights, PreflightsOutput};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, chain};
 use crate::runner::End;
 use crate::site::{Site, write_private};
 use crate::store::StoreError;
@@ -58,16 +58,17 @@ pub(crate) fn has_strict_failures(output: &PreflightsOutput) -> bool {
 
 /// Whether the last run's failures cannot be passed over.
 pub(crate) async fn is_blocked(site: &Site) -> Result<bool, StoreError> {
-    Ok(view(site).await?.has_strict_app_preflight_failures)
+    let results: Results = site.store.get(RESULTS).await?.unwrap_or_default();
+    Ok(results.output.as_ref().is_some_and(has_strict_failures))
 }
 
 /// Runs the checks.
 pub(crate) async fn work(site: &Site, cancel: &CancellationToken) -> Result<End, String> {
-    site.store.drop_document(RESULTS).await.map_err(|error| error.to_string())?;
+    site.store.drop_document(RESULTS).await.map_err(|error| chain(&error))?;
     let spec = rendered(site).await?;
     let Some(spec) = spec else {
         let line = "the release has no preflights".to_owned();
-        site.store.log(Step::AppPreflights, &[line]).await.map_err(|error| error.to_string())?;
+        site.store.log(Step::AppPreflights, &[line]).await.map_err(|error| chain(&error))?;
         keep(site, Results { titles: Some(Vec::new()), output: None }).await?;
         return Ok(End::Succeeded);
     };
@@ -85,7 +86,7 @@ pub(crate) async fn work(site: &Site, cancel: &CancellationToken) -> Result<End,
 }
 
 async fn keep(site: &Site, results: Results) -> Result<(), String> {
-    site.store.put(RESULTS, &results).await.map_err(|error| error.to_string())
+    site.store.put(RESULTS, &results).await.map_err(|error| chain(&error))
 }
 
 /// The merged spec; `None` when the release has no preflights.
@@ -94,7 +95,7 @@ async fn rendered(site: &Site) -> Result<Option<spec::Spec>, String> {
         return Ok(None);
     }
     let told = |error: Refusal| error.line();
-    let values = answers::stored(site).await.map_err(|error| error.to_string())?;
+    let values = answers::stored(site).await.map_err(|error| chain(&error))?;
     let resolution = answers::resolution(site, &values).await.map_err(told)?;
     let mut contexts = site.contexts();
     contexts.items = resolution.items;
@@ -155,7 +156,7 @@ async fn run(
     };
     let stderr = site.mask(&stderr);
     let lines: Vec<String> = stderr.lines().map(str::to_owned).collect();
-    site.store.log(Step::AppPreflights, &lines).await.map_err(|error| error.to_string())?;
+    site.store.log(Step::AppPreflights, &lines).await.map_err(|error| chain(&error))?;
     let status = status.map_err(|error| error.to_string())?;
     // 0: all well; 3, 4: checks failed or warned. 1 is a program that did not get that far.
     match status.code() {

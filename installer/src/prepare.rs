@@ -1,6 +1,7 @@
 //! Everything that is checked and read before a run begins, in the original's order
 //! (`cmd/installer/cli/upgrade.go`): nothing is changed until all of it is good.
 
+mod doubt;
 mod vendor;
 mod version;
 
@@ -14,7 +15,7 @@ use kinds::license::{RootKeys, VerifiedLicense, verify};
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Installation};
 use crate::flow::{Flow, Mode, State, Target};
 use crate::release::Release;
 use crate::secrets::Secrets;
@@ -23,6 +24,8 @@ use crate::store::Store;
 use crate::telemetry::{Recipient, Telemetry};
 use crate::tls::{self, Tls};
 use crate::{answers, license};
+
+pub(crate) use doubt::Doubt;
 
 /// The largest file with answers or a licence, in bytes.
 const FILE_BYTES: u64 = 64 << 20;
@@ -44,7 +47,8 @@ pub(crate) struct Request {
     pub(crate) kots: Option<PathBuf>,
     pub(crate) preflight: Option<PathBuf>,
     pub(crate) password_file: Option<PathBuf>,
-    pub(crate) manager_port: u16,
+    /// The port of the manager, when one is said.
+    pub(crate) manager_port: Option<u16>,
     pub(crate) timeout: Duration,
     pub(crate) restart: bool,
     /// The flags as typed, for telemetry.
@@ -59,21 +63,27 @@ pub(crate) struct Prepared {
     pub(crate) tls: Tls,
     /// A password that was made up, to be shown once.
     pub(crate) password: Option<String>,
-    /// Things a person should know.
-    pub(crate) notices: Vec<String>,
     _lock: std::fs::File,
 }
 
-/// Reads and checks everything.
-pub(crate) async fn prepare(request: Request) -> Result<Prepared> {
+/// The manager's port while none is said.
+const MANAGER_PORT: u16 = 30_080;
+
+/// Reads and checks everything. `settle` decides about what a person is asked.
+pub(crate) async fn prepare(
+    request: Request,
+    settle: impl AsyncFn(Doubt) -> Result<()>,
+) -> Result<Prepared> {
     let is_embedded = request.embedded.is_some();
     if request.target == Target::Linux && !is_embedded && !rustix::process::geteuid().is_root() {
         bail!("{} command must be run as root", request.mode.as_str());
     }
+    // Files that other programs of the cluster read must not be made private by the shell's mask.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let cluster = if is_embedded { None } else { Some(Cluster::open().await?) };
-    let cluster_id = match (&cluster, request.target) {
-        (Some(cluster), Target::Linux) => cluster.cluster_id().await?,
-        _ => String::new(),
+    let installation = match (&cluster, request.target) {
+        (Some(cluster), Target::Linux) => cluster.installation().await?,
+        _ => Installation::default(),
     };
     let keys = root_keys(&request).await?;
     let mut license = given_license(&request, &keys).await?;
@@ -93,7 +103,8 @@ pub(crate) async fn prepare(request: Request) -> Result<Prepared> {
     if let Some(client) = &client {
         license = vendor::synced(client, license, &keys).await?;
     }
-    let release = vendor::release(&request, &data_dir, is_begun, client.as_ref(), &license).await?;
+    let (release, bundle) =
+        vendor::release(&request, &data_dir, is_begun, client.as_ref(), &license).await?;
     let namespace = match (&request.namespace, &cluster) {
         (Some(namespace), _) => namespace.clone(),
         (None, Some(cluster)) => cluster.namespace(&release.app_slug).await?,
@@ -106,36 +117,42 @@ pub(crate) async fn prepare(request: Request) -> Result<Prepared> {
         (Some(cluster), true) => cluster.registry(&namespace, &release.app_slug).await?,
         _ => None,
     };
-    let settings = Settings {
-        data_dir: data_dir.clone(),
-        kots: kots_program(request.kots.as_deref())?,
-        preflight: request.preflight.clone(),
-        embedded: request.embedded.clone(),
-        license_root_key: request.license_root_key.clone(),
-        airgap_bundle: request.airgap_bundle.clone(),
-        namespace: namespace.clone(),
-        cluster_id,
-        app_endpoint: Some(vendor::app_endpoint(&endpoint, &release)),
-        timeout: request.timeout,
-        manager_port: request.manager_port,
-    };
+    let app_endpoint = vendor::app_endpoint(&endpoint, &release);
+    let settings = settings(&request, data_dir, namespace, &installation, app_endpoint)?;
 
-    let now = Timestamp::now();
-    license::check(&license.license, &license.differences, &release, request.target, now)?;
-    let mut notices = Vec::new();
-    let mut initial_version = String::new();
     let run = run_name(&request, &release);
     let goes_on = is_begun && begun.is_some_and(|(begun, ..)| begun == run);
     // A run that goes on was checked when it began, and its child may hold the console.
-    if request.mode == Mode::Upgrade && !goes_on {
-        let found = version::check(&settings, &release, &license, client.as_ref()).await?;
-        notices.extend(found.notices);
-        initial_version = found.current;
+    let current = if request.mode == Mode::Upgrade && !goes_on {
+        Some(version::current(&settings, &release.app_slug).await?)
+    } else {
+        None
+    };
+    if !goes_on && let Some(doubt) = doubt::without_bundle(&release, is_airgap, request.mode) {
+        settle(doubt).await?;
+    }
+    let now = Timestamp::now();
+    license::check(&license.license, &license.differences, &release, request.target, now)?;
+    if let Some(bundle) = &bundle {
+        vendor::fits(&release, bundle)?;
+    }
+    if let Some(current) = &current {
+        let clusters = (installation.version.clone(), release.cluster_version.clone());
+        let other = doubt::infrastructure(&clusters.0, &clusters.1);
+        let newer =
+            version::check(current, &release, &license, client.as_ref(), Some(clusters)).await?;
+        if let Some(other) = other {
+            settle(other).await?;
+        }
+        if let Some(newer) = newer {
+            settle(doubt::newer(&newer, &release, request.channel_sequence.is_some())).await?;
+        }
     }
 
     let flow = Flow { target: request.target, mode: request.mode, airgap: is_airgap };
     store.take_up(&run, request.restart).await?;
-    let telemetry = telemetry(&request, &settings, &endpoint);
+    let clusters = (installation.version.as_str(), release.cluster_version.as_str());
+    let telemetry = telemetry(&request, &settings, &endpoint, clusters);
     let parts = Parts {
         flow,
         settings,
@@ -156,9 +173,31 @@ pub(crate) async fn prepare(request: Request) -> Result<Prepared> {
         crate::fixture::seed(&site, folder).await?;
     }
     if !goes_on {
-        crate::telemetry::started(&site, &initial_version);
+        crate::telemetry::started(&site, &current.unwrap_or_default().version_label);
     }
-    Ok(Prepared { site, tls, password, notices, _lock: lock })
+    Ok(Prepared { site, tls, password, _lock: lock })
+}
+
+fn settings(
+    request: &Request,
+    data_dir: PathBuf,
+    namespace: String,
+    installation: &Installation,
+    app_endpoint: String,
+) -> Result<Settings> {
+    Ok(Settings {
+        data_dir,
+        kots: kots_program(request.kots.as_deref())?,
+        preflight: request.preflight.clone(),
+        embedded: request.embedded.clone(),
+        license_root_key: request.license_root_key.clone(),
+        airgap_bundle: request.airgap_bundle.clone(),
+        namespace,
+        cluster_id: installation.cluster_id.clone(),
+        app_endpoint: Some(app_endpoint),
+        timeout: request.timeout,
+        manager_port: request.manager_port.or(installation.manager_port).unwrap_or(MANAGER_PORT),
+    })
 }
 
 /// What a run is about, in words that are the same each time it is begun.
@@ -290,7 +329,12 @@ pub(crate) fn kots_program(named: Option<&std::path::Path>) -> Result<PathBuf> {
     Ok(beside)
 }
 
-fn telemetry(request: &Request, settings: &Settings, endpoint: &str) -> Telemetry {
+fn telemetry(
+    request: &Request,
+    settings: &Settings,
+    endpoint: &str,
+    (installed, wanted): (&str, &str),
+) -> Telemetry {
     let is_off = settings.airgap_bundle.is_some()
         || std::env::var("DISABLE_TELEMETRY").is_ok_and(|it| !it.is_empty());
     // Without a proxy set up wrongly this cannot fail; a run does not depend on it.
@@ -310,8 +354,11 @@ fn telemetry(request: &Request, settings: &Settings, endpoint: &str) -> Telemetr
     });
     let common = common.as_object().cloned().unwrap_or_default();
     let endpoint = endpoint.trim_end_matches('/').to_owned();
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    Telemetry {
-        to: Some(Recipient { client, endpoint, common, version, tasks: TaskTracker::new() }),
-    }
+    let known = |text: &str, other: &str| {
+        if text.is_empty() { other.to_owned() } else { text.to_owned() }
+    };
+    let cluster_from = installed.to_owned();
+    let cluster_to = known(wanted, &known(installed, env!("CARGO_PKG_VERSION")));
+    let tasks = TaskTracker::new();
+    Telemetry { to: Some(Recipient { client, endpoint, common, cluster_from, cluster_to, tasks }) }
 }

@@ -83,13 +83,14 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// An error with everything beneath it, outermost first; repeated texts once.
+/// An error with everything beneath it, outermost first; what an error repeats of the one beneath it
+/// once.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        if texts.last() != Some(&text) {
+        if !texts.last().is_some_and(|last| last.ends_with(&text)) {
             texts.push(text);
         }
         next = error.source();

@@ -39,6 +39,10 @@ pub(crate) struct Release {
     pub(crate) charts: Vec<(String, String)>,
     /// Packed charts: the file and its bytes.
     pub(crate) archives: Vec<(String, Vec<u8>)>,
+    /// The version of the embedded cluster that it is made for; empty when it does not say.
+    pub(crate) cluster_version: String,
+    /// Whether it was downloaded together with a bundle.
+    pub(crate) is_airgap_download: bool,
     /// What the bundle says, when it came in one.
     pub(crate) airgap: Option<Airgap>,
 }
@@ -113,6 +117,7 @@ pub(crate) struct Identity {
     pub(crate) version_label: String,
     pub(crate) is_required: bool,
     pub(crate) app_domain: String,
+    pub(crate) is_airgap_download: bool,
     pub(crate) airgap: Option<Airgap>,
 }
 
@@ -140,6 +145,7 @@ impl Release {
                 let kind = match (gvk.api_version.as_str(), gvk.kind.as_str()) {
                     ("kots.io/v1beta1", "Config") => "Config",
                     ("kots.io/v1beta1", "Application") => "Application",
+                    ("embeddedcluster.replicated.com/v1beta1", "Config") => CLUSTER,
                     ("troubleshoot.sh/v1beta2", "Preflight") => {
                         preflights.push((file.path.clone(), text));
                         continue;
@@ -151,6 +157,9 @@ impl Release {
                     _ => continue,
                 };
                 if let Some((_, first, _)) = found.iter().find(|it| it.0 == kind) {
+                    if kind == CLUSTER {
+                        continue;
+                    }
                     let (first, second) = (first.clone(), file.path.clone());
                     return Err(ReleaseError::Twice { kind, first, second });
                 }
@@ -185,7 +194,19 @@ impl Release {
             preflights,
             charts,
             archives,
+            cluster_version: document(CLUSTER)
+                .map_or_else(String::new, |it| cluster_version(&it.2)),
+            is_airgap_download: identity.is_airgap_download,
             airgap: identity.airgap,
         })
     }
+}
+
+/// The name of an embedded cluster's Config in messages.
+const CLUSTER: &str = "Config of the embedded cluster";
+
+/// `spec.version` of an embedded cluster's Config.
+fn cluster_version(text: &str) -> String {
+    let document = kinds::yaml::to_value(text).unwrap_or_default();
+    document["spec"]["version"].as_str().unwrap_or_default().to_owned()
 }

@@ -6,13 +6,13 @@
 //! the program does when it finds a step at work after a restart is in [`resume`].
 
 use std::sync::Arc;
-
-use tokio::sync::OwnedMutexGuard;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::flow::{State, Step};
 use crate::http::types::StatusState;
 use crate::refusal::Refusal;
-use crate::site::{Shared, Site};
+use crate::site::Shared;
 use crate::store::{Said, StoreError};
 use crate::{airgap_step, infra, installation, kots, preflights, telemetry};
 
@@ -25,18 +25,50 @@ pub(crate) enum End {
     ChecksFailed,
 }
 
+/// How long to wait before the end of a step is recorded again, when that failed.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Says who may change the machine: one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Lock(AtomicBool);
+
+impl Lock {
+    /// Whether somebody holds it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// The right to change the machine.
-#[derive(Debug)]
 pub(crate) struct Held {
-    _lock: OwnedMutexGuard<()>,
+    site: Shared,
     /// The state when it was taken.
     pub(crate) state: State,
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.site.lock.0.store(false, Ordering::Release);
+        // What may be asked for has changed.
+        self.site.store.touch();
+    }
+}
+
 /// Takes the right to change the machine.
-pub(crate) async fn acquire(site: &Site) -> Result<Held, Refusal> {
-    let lock = Arc::clone(&site.lock).try_lock_owned().map_err(|_| Refusal::locked())?;
-    Ok(Held { _lock: lock, state: site.store.state().await? })
+pub(crate) async fn acquire(site: &Shared) -> Result<Held, Refusal> {
+    if site.lock.0.swap(true, Ordering::AcqRel) {
+        return Err(Refusal::locked());
+    }
+    let mut held = Held { site: Arc::clone(site), state: State::New };
+    site.store.touch();
+    held.state = site.store.state().await?;
+    if held.state == State::ApplicationConfiguring {
+        // Answers are taken in one request. That one ended without saying how: the program or the
+        // disk failed it.
+        held.state = State::ApplicationConfigurationFailed;
+        site.store.enter(held.state, None).await?;
+    }
+    Ok(held)
 }
 
 /// Begins a step, when the state allows it; it goes on after this returns.
@@ -61,10 +93,7 @@ pub(crate) async fn launch(site: &Shared, held: Held, step: Step) -> Result<(), 
 /// Goes on with what was at work when the program ended.
 pub(crate) async fn resume(site: &Shared) -> Result<(), Refusal> {
     let held = acquire(site).await?;
-    if held.state == State::ApplicationConfiguring {
-        // Answers are taken in one request, whose client saw the connection break.
-        site.store.enter(State::ApplicationConfigurationFailed, None).await?;
-    } else if let Some(step) = Step::at_work(held.state, site.flow) {
+    if let Some(step) = Step::at_work(held.state, site.flow) {
         let line = "the installer was started again and goes on with this step".to_owned();
         site.store.log(step, &[line]).await?;
         spawn(site, held, step);
@@ -84,8 +113,14 @@ fn spawn(site: &Shared, held: Held, step: Step) {
             // The program is stopping; the step is taken up at the next start.
             Err(_) => return,
         };
-        if let Err(error) = conclude(&site, step, result).await {
-            tracing::error!("could not record how {} ended: {error}", step.as_str());
+        // Nothing else may begin before the end is on the disk, however long that is full.
+        while let Err(error) = conclude(&site, step, &result).await {
+            let why = crate::refusal::chain(&error);
+            tracing::error!("could not record how {} ended: {why}", step.as_str());
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => {}
+                () = site.stop.cancelled() => break,
+            }
         }
         drop(held);
     });
@@ -108,7 +143,7 @@ async fn work(
 async fn conclude(
     site: &Shared,
     step: Step,
-    result: Result<End, String>,
+    result: &Result<End, String>,
 ) -> Result<(), StoreError> {
     let mode = site.flow.mode;
     let (state, status, description) = match result {

@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::Cluster;
 use crate::flow::Flow;
 use crate::http::limiter::Limiter;
+use crate::http::views::Views;
 use crate::release::Release;
+use crate::runner::Lock;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
@@ -80,7 +82,12 @@ pub(crate) struct Site {
     pub(crate) password_hash: SecretString,
     pub(crate) session_key: SecretString,
     pub(crate) limiter: Limiter,
-    pub(crate) lock: Arc<tokio::sync::Mutex<()>>,
+    /// Who may change the machine.
+    pub(crate) lock: Arc<Lock>,
+    /// Answers that many ask for, rendered.
+    pub(crate) views: Views,
+    /// How many passwords are compared at one time: that is slow on purpose.
+    pub(crate) comparing: tokio::sync::Semaphore,
     pub(crate) telemetry: Telemetry,
     /// Cancelled when the program is to end.
     pub(crate) stop: CancellationToken,
@@ -123,6 +130,8 @@ impl Site {
             session_key: parts.session_key,
             limiter: Limiter::default(),
             lock: Arc::default(),
+            views: Views::default(),
+            comparing: tokio::sync::Semaphore::new(2),
             telemetry: parts.telemetry,
             stop: CancellationToken::new(),
             shown: CancellationToken::new(),

@@ -1,96 +1,54 @@
 //! The database: where the run is, what its steps said, and everything that happened.
 //!
 //! One connection writes, a few read. A change of state and the status that goes with it are one
-//! transaction, so that nobody sees one without the other.
+//! transaction, so that nobody sees one without the other. What everybody asks for all the time is kept
+//! in memory (`live`), as it was committed.
 //!
 //! Deliberately absent: which changes are allowed (`flow` says that).
 
+mod documents;
+mod error;
 mod events;
+mod live;
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
-use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::flow::{State, Step};
 use crate::http::types::{Status, StatusState};
 
+pub(crate) use error::StoreError;
+use error::failed;
 pub(crate) use events::{Event, Kind};
+use live::Live;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Documents that outlive the run they were made in.
 const KEPT: &str = "generated";
 
-/// Why the database did not do what was asked.
-#[derive(Debug, Error)]
-pub(crate) enum StoreError {
-    /// The file could not be opened.
-    #[error("could not open the database {path}")]
-    Open {
-        /// The file.
-        path: String,
-        /// The cause.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// The file has a schema this program does not know.
-    #[error("the schema of the database {path} is not this program's")]
-    Migrate {
-        /// The file.
-        path: String,
-        /// The cause.
-        #[source]
-        source: sqlx::migrate::MigrateError,
-    },
-    /// A statement failed.
-    #[error("the database did not {what}")]
-    Query {
-        /// What it should have done.
-        what: &'static str,
-        /// The cause.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// A stored text is not what this program writes there.
-    #[error("the database holds an unreadable {what}: {why}")]
-    Unreadable {
-        /// What it should be.
-        what: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Another run is at work in this folder.
-    #[error("the data directory holds another run ({run}) that is in the middle of {state}")]
-    OtherRun {
-        /// What it is about.
-        run: String,
-        /// Where it is.
-        state: State,
-    },
-}
-
-/// Turns a driver's error into one that says what was attempted.
-fn failed(what: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::Query { what, source }
-}
-
-type Tx = Transaction<'static, Sqlite>;
-
 /// Handles to the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     writer: SqlitePool,
     reader: SqlitePool,
-    /// The id of the newest event, for whoever waits for one.
-    newest: watch::Sender<i64>,
+    live: Arc<Live>,
+    /// One write at a time, until it is seen in memory too: events come to readers in their order.
+    gate: Arc<Mutex<()>>,
+}
+
+/// A write that is not committed yet, and the events it brings.
+struct Write {
+    tx: Transaction<'static, Sqlite>,
+    events: Vec<Event>,
+    _gate: OwnedMutexGuard<()>,
 }
 
 /// What a new status says.
@@ -134,14 +92,20 @@ impl Store {
             .await
             .map_err(failed("count events"))?
             .get(0);
-        Ok(Self { writer, reader, newest: watch::Sender::new(newest) })
+        let sessions = sqlx::query("SELECT id, expires_ms FROM session")
+            .fetch_all(&writer)
+            .await
+            .map_err(failed("read the sessions"))?;
+        let sessions = sessions.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let live = Arc::new(Live::new(newest, sessions));
+        Ok(Self { writer, reader, live, gate: Arc::default() })
     }
 
     /// Takes up `run`, or begins it: what another run left is forgotten, unless that is at work.
     pub(crate) async fn take_up(&self, run: &str, restart: bool) -> Result<State, StoreError> {
-        let mut tx = self.begin().await?;
+        let mut write = self.begin().await?;
         let found = sqlx::query("SELECT run, state FROM machine")
-            .fetch_optional(&mut *tx)
+            .fetch_optional(&mut *write.tx)
             .await
             .map_err(failed("read the state"))?;
         if let Some(row) = found {
@@ -168,21 +132,21 @@ impl Store {
             ("DELETE FROM status", "forget the statuses"),
             ("DELETE FROM event", "forget the events"),
         ] {
-            sqlx::query(statement).execute(&mut *tx).await.map_err(failed(what))?;
+            sqlx::query(statement).execute(&mut *write.tx).await.map_err(failed(what))?;
         }
         sqlx::query("DELETE FROM document WHERE name <> ?")
             .bind(KEPT)
-            .execute(&mut *tx)
+            .execute(&mut *write.tx)
             .await
             .map_err(failed("forget the documents"))?;
         sqlx::query("INSERT INTO machine (id, run, state, changed_at) VALUES (1, ?, ?, ?)")
             .bind(run)
             .bind(State::New.as_str())
             .bind(now_text())
-            .execute(&mut *tx)
+            .execute(&mut *write.tx)
             .await
             .map_err(failed("begin the run"))?;
-        tx.commit().await.map_err(failed("begin the run"))?;
+        self.commit(write).await?;
         Ok(State::New)
     }
 
@@ -203,27 +167,26 @@ impl Store {
 
     /// Changes the state, with the status that goes with it.
     pub(crate) async fn enter(&self, to: State, said: Option<Said<'_>>) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut write = self.begin().await?;
         sqlx::query("UPDATE machine SET state = ?, changed_at = ?")
             .bind(to.as_str())
             .bind(now_text())
-            .execute(&mut *tx)
+            .execute(&mut *write.tx)
             .await
             .map_err(failed("change the state"))?;
         let step = said.map_or("", |it| it.step.as_str());
-        let mut newest =
-            record(&mut tx, Kind::State, step, &json!({ "state": to.as_str() })).await?;
+        write.record(Kind::State, step, json!({ "state": to.as_str() })).await?;
         if let Some(said) = said {
-            newest = put_status(&mut tx, said).await?;
+            write.put_status(said).await?;
         }
-        self.commit(tx, newest).await
+        self.commit(write).await
     }
 
     /// Says something new of a step.
     pub(crate) async fn say(&self, said: Said<'_>) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let newest = put_status(&mut tx, said).await?;
-        self.commit(tx, newest).await
+        let mut write = self.begin().await?;
+        write.put_status(said).await?;
+        self.commit(write).await
     }
 
     /// The status of a step.
@@ -241,155 +204,70 @@ impl Store {
         Ok(Status { state, description: row.get(1), last_updated: row.get(2) })
     }
 
-    /// Keeps a document; an earlier one of the name is replaced.
-    pub(crate) async fn put<T: Serialize + Sync>(
-        &self,
-        name: &str,
-        document: &T,
-    ) -> Result<(), StoreError> {
-        let body = serde_json::to_string(document).map_err(|error| StoreError::Unreadable {
-            what: name.to_owned(),
-            why: error.to_string(),
-        })?;
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO document (name, body) VALUES (?, ?)
-             ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-        )
-        .bind(name)
-        .bind(body)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed("keep a document"))?;
-        tx.commit().await.map_err(failed("keep a document"))
-    }
-
-    /// A document; `None` when there is none.
-    pub(crate) async fn get<T: DeserializeOwned>(
-        &self,
-        name: &str,
-    ) -> Result<Option<T>, StoreError> {
-        let row = sqlx::query("SELECT body FROM document WHERE name = ?")
-            .bind(name)
-            .fetch_optional(&self.reader)
-            .await
-            .map_err(failed("read a document"))?;
-        row.map(|row| {
-            serde_json::from_str(row.get::<&str, _>(0)).map_err(|error| StoreError::Unreadable {
-                what: name.to_owned(),
-                why: error.to_string(),
-            })
-        })
-        .transpose()
-    }
-
-    /// Forgets a document.
-    pub(crate) async fn drop_document(&self, name: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM document WHERE name = ?")
-            .bind(name)
-            .execute(&self.writer)
-            .await
-            .map(drop)
-            .map_err(failed("forget a document"))
-    }
-
-    /// Opens a session, and forgets those that have ended.
-    pub(crate) async fn open_session(
-        &self,
-        id: &str,
-        now_ms: i64,
-        expires_ms: i64,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM session WHERE expires_ms <= ?")
-            .bind(now_ms)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed("forget old sessions"))?;
-        sqlx::query("INSERT INTO session (id, expires_ms) VALUES (?, ?)")
-            .bind(id)
-            .bind(expires_ms)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed("open a session"))?;
-        tx.commit().await.map_err(failed("open a session"))
-    }
-
-    /// When a session ends, in milliseconds.
-    pub(crate) async fn session_end(&self, id: &str) -> Result<Option<i64>, StoreError> {
-        sqlx::query("SELECT expires_ms FROM session WHERE id = ?")
-            .bind(id)
-            .fetch_optional(&self.reader)
-            .await
-            .map(|row| row.map(|row| row.get(0)))
-            .map_err(failed("read a session"))
-    }
-
-    /// Lets a session go on until `expires_ms`.
-    pub(crate) async fn renew_session(&self, id: &str, expires_ms: i64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE session SET expires_ms = ? WHERE id = ?")
-            .bind(expires_ms)
-            .bind(id)
-            .execute(&self.writer)
-            .await
-            .map(drop)
-            .map_err(failed("renew a session"))
-    }
-
     /// Closes both pools.
     pub(crate) async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
     }
 
-    async fn begin(&self) -> Result<Tx, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed("begin a write"))
+    async fn begin(&self) -> Result<Write, StoreError> {
+        let gate = Arc::clone(&self.gate).lock_owned().await;
+        let tx =
+            self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed("begin a write"))?;
+        Ok(Write { tx, events: Vec::new(), _gate: gate })
     }
 
-    async fn commit(&self, tx: Tx, newest: i64) -> Result<(), StoreError> {
-        tx.commit().await.map_err(failed("commit a write"))?;
-        self.newest.send_replace(newest);
+    /// Commits, and then lets readers see it. A task of its own: a caller that goes away meanwhile must
+    /// not leave a write that is on the disk and not in memory.
+    async fn commit(&self, write: Write) -> Result<(), StoreError> {
+        let live = Arc::clone(&self.live);
+        let task = tokio::spawn(async move {
+            let Write { tx, events, _gate } = write;
+            tx.commit().await.map_err(failed("commit a write"))?;
+            live.committed(events);
+            Ok(())
+        });
+        task.await.map_err(|_| StoreError::Stopped)?
+    }
+}
+
+impl Write {
+    async fn put_status(&mut self, said: Said<'_>) -> Result<(), StoreError> {
+        let now = now_text();
+        sqlx::query(
+            "INSERT INTO status (step, state, description, last_updated) VALUES (?, ?, ?, ?)
+             ON CONFLICT (step) DO UPDATE SET state = excluded.state,
+                 description = excluded.description, last_updated = excluded.last_updated",
+        )
+        .bind(said.step.as_str())
+        .bind(said.state.as_str())
+        .bind(said.description)
+        .bind(&now)
+        .execute(&mut *self.tx)
+        .await
+        .map_err(failed("keep a status"))?;
+        let body = json!({
+            "state": said.state.as_str(),
+            "description": said.description,
+            "lastUpdated": now,
+        });
+        self.record(Kind::Status, said.step.as_str(), body).await
+    }
+
+    async fn record(&mut self, kind: Kind, step: &str, body: Value) -> Result<(), StoreError> {
+        let at = now_text();
+        let done = sqlx::query("INSERT INTO event (at, kind, step, body) VALUES (?, ?, ?, ?)")
+            .bind(&at)
+            .bind(kind.as_str())
+            .bind(step)
+            .bind(body.to_string())
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("record an event"))?;
+        let id = done.last_insert_rowid();
+        self.events.push(Event::new(id, at, kind.as_str(), step, body));
         Ok(())
     }
-}
-
-async fn put_status(tx: &mut Tx, said: Said<'_>) -> Result<i64, StoreError> {
-    let now = now_text();
-    sqlx::query(
-        "INSERT INTO status (step, state, description, last_updated) VALUES (?, ?, ?, ?)
-         ON CONFLICT (step) DO UPDATE SET state = excluded.state,
-             description = excluded.description, last_updated = excluded.last_updated",
-    )
-    .bind(said.step.as_str())
-    .bind(said.state.as_str())
-    .bind(said.description)
-    .bind(&now)
-    .execute(&mut **tx)
-    .await
-    .map_err(failed("keep a status"))?;
-    let body = json!({
-        "state": said.state.as_str(),
-        "description": said.description,
-        "lastUpdated": now,
-    });
-    record(tx, Kind::Status, said.step.as_str(), &body).await
-}
-
-async fn record(
-    tx: &mut Tx,
-    kind: Kind,
-    step: &str,
-    body: &serde_json::Value,
-) -> Result<i64, StoreError> {
-    sqlx::query("INSERT INTO event (at, kind, step, body) VALUES (?, ?, ?, ?)")
-        .bind(now_text())
-        .bind(kind.as_str())
-        .bind(step)
-        .bind(body.to_string())
-        .execute(&mut **tx)
-        .await
-        .map(|done| done.last_insert_rowid())
-        .map_err(failed("record an event"))
 }
 
 fn read_state(text: &str) -> Result<State, StoreError> {

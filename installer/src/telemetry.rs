@@ -28,7 +28,10 @@ pub(crate) struct Recipient {
     pub(crate) endpoint: String,
     /// Fields of every event.
     pub(crate) common: Map<String, Value>,
-    pub(crate) version: String,
+    /// The version of the embedded cluster that is there; empty without one.
+    pub(crate) cluster_from: String,
+    /// The version that the release is made for, else this program's.
+    pub(crate) cluster_to: String,
     /// What is on its way.
     pub(crate) tasks: TaskTracker,
 }
@@ -44,7 +47,7 @@ impl Recipient {
         }
         let body = json!({
             "event": event,
-            "versions": { "EmbeddedCluster": self.version, "Kubernetes": "" },
+            "versions": { "EmbeddedCluster": self.cluster_to, "Kubernetes": "" },
         });
         let url = format!("{}/embedded_cluster_metrics/{title}", self.endpoint);
         let request = self.client.post(url).timeout(LIMIT).json(&body);
@@ -73,8 +76,8 @@ pub(crate) fn aborted(site: &Site) {
     }
 }
 
-/// Tells that a run began.
-pub(crate) fn started(site: &Site, initial_version: &str) {
+/// Tells that a run began. Without an embedded cluster the version it starts from is the application's.
+pub(crate) fn started(site: &Site, current: &str) {
     let Some(to) = &site.telemetry.to else { return };
     let title = match site.flow.mode {
         Mode::Install => "InstallationStarted",
@@ -87,8 +90,8 @@ pub(crate) fn started(site: &Site, initial_version: &str) {
         "licenseID": license.license_id,
         "appChannelID": site.release.channel_id,
         "appVersion": site.release.version_label,
-        "targetVersion": to.version,
-        "initialVersion": initial_version,
+        "targetVersion": to.cluster_to,
+        "initialVersion": if to.cluster_from.is_empty() { current } else { &to.cluster_from },
     });
     to.send(title, title, fields, false);
 }
@@ -111,7 +114,8 @@ pub(crate) async fn entered(site: &Site, state: State, reason: &str) {
     };
     let is_exit = kind.starts_with("Upgrade") || kind.starts_with("Installation");
     let fields = if is_exit {
-        let mut fields = json!({ "targetVersion": to.version, "initialVersion": to.version });
+        let from = if to.cluster_from.is_empty() { &to.cluster_to } else { &to.cluster_from };
+        let mut fields = json!({ "targetVersion": to.cluster_to, "initialVersion": from });
         if kind.ends_with("Failed") {
             fields["reason"] = json!(reason);
         }

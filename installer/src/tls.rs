@@ -35,6 +35,9 @@ pub(crate) fn read(cert: &[u8], key: &SecretString) -> Result<Tls> {
         .with_single_cert(chain, key)
         .context("the certificate and the key do not fit together")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A client that comes back is spared the costly half of the handshake, and nothing is kept for it.
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().context("TLS cannot be set up")?;
+    config.send_tls13_tickets = 1;
     Ok(Tls { config: Arc::new(config), hostname })
 }
 

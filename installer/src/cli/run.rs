@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::json;
 
-use super::{say, say_error};
+use super::{prompt, say, say_error};
 use crate::config;
 use crate::flow::{Mode, State, Target};
 use crate::http::headless::{self, Given, Outcome};
@@ -18,8 +18,6 @@ use crate::runner;
 use crate::site::Site;
 use crate::telemetry;
 
-/// The manager's port while none is said.
-const MANAGER_PORT: u16 = 30_080;
 /// How long the server goes on after the end was seen, so that a browser gets its last answers.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -37,10 +35,10 @@ pub(super) struct Args {
     /// Path of the air-gap bundle; without it the release comes online
     #[arg(long)]
     airgap_bundle: Option<PathBuf>,
-    /// Accepted: nothing is asked (also --no-prompt)
+    /// Answer every question with yes (also --no-prompt)
     #[arg(long, short = 'y')]
     yes: bool,
-    /// Port of the manager (default 30080)
+    /// Port of the manager (default: the one of the embedded cluster, else 30080)
     #[arg(long)]
     manager_port: Option<u16>,
     /// Accepted: the configuration of an embedded cluster is not changed here
@@ -160,7 +158,7 @@ impl Args {
             kots: self.kots_binary.clone(),
             preflight: self.preflight_binary.clone(),
             password_file: self.admin_console_password_file.clone(),
-            manager_port: self.manager_port.unwrap_or(MANAGER_PORT),
+            manager_port: self.manager_port,
             timeout: self.timeout,
             restart: self.restart,
             flags: std::env::args().skip(2).collect::<Vec<_>>().join(" "),
@@ -174,15 +172,20 @@ impl Args {
 pub(super) async fn run(args: Args, mode: Mode) -> super::Ended {
     let request = args.request(mode)?;
     let mut signals = Signals::listen()?;
-    let prepared = prepare::prepare(request).await?;
-    for notice in &prepared.notices {
-        say_error(&format!("{notice}\n"));
-    }
+    let (yes, alone) = (args.yes, args.headless);
+    let settle = async |doubt| prompt::settle(doubt, yes, alone).await;
+    let prepared = tokio::select! {
+        prepared = prepare::prepare(request, settle) => prepared?,
+        () = signals.raised() => {
+            say_error("Error: stopped before the run began: nothing was changed\n");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    };
     runner::resume(&prepared.site).await.map_err(|refusal| anyhow!(refusal.line()))?;
     let code = if args.headless {
         headless_run(&args, &prepared, &mut signals).await?
     } else {
-        serve(&args, &prepared, &mut signals).await?
+        serve(&prepared, &mut signals).await?
     };
     if code == INTERRUPTED {
         telemetry::aborted(&prepared.site);
@@ -273,10 +276,7 @@ async fn print(site: std::sync::Arc<Site>, is_jsonl: bool) {
         for event in &events {
             cursor = event.id;
             if is_jsonl {
-                let line = json!({
-                    "id": event.id, "at": event.at, "kind": event.kind, "step": event.step, "body": event.body,
-                });
-                say(&format!("{line}\n"));
+                say(&format!("{}\n", event.document()));
                 continue;
             }
             let text = match event.kind.as_str() {
@@ -301,9 +301,9 @@ async fn print(site: std::sync::Arc<Site>, is_jsonl: bool) {
     }
 }
 
-async fn serve(args: &Args, prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8> {
+async fn serve(prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8> {
     let site = &prepared.site;
-    let port = args.manager_port.unwrap_or(MANAGER_PORT);
+    let port = site.settings.manager_port;
     let router = http::router(site);
     let listening =
         http::listen(port, std::sync::Arc::clone(&prepared.tls.config), router, site.stop.clone())
@@ -317,6 +317,11 @@ async fn serve(args: &Args, prepared: &Prepared, signals: &mut Signals) -> anyho
         Mode::Install => "continue",
         Mode::Upgrade => "continue the upgrade",
     };
+    if host == UNKNOWN_HOST {
+        say_error(&format!(
+            "this machine's public address is not known: put it where {UNKNOWN_HOST} stands, or set EC_PUBLIC_ADDRESS\n"
+        ));
+    }
     let (title, port) = (&site.release.title, listening.addr.port());
     say(&format!("\nVisit the {title} manager to {what}: https://{host}:{port}\n"));
     let is_done = tokio::select! {
@@ -342,12 +347,15 @@ async fn serve(args: &Args, prepared: &Prepared, signals: &mut Signals) -> anyho
     Ok(INTERRUPTED)
 }
 
+/// What stands where nobody knows the machine's address.
+const UNKNOWN_HOST: &str = "<node-ip>";
+
 /// Where a browser finds this machine: what the operator says, else a name to be filled in.
 fn public_host() -> String {
     std::env::var("EC_PUBLIC_ADDRESS")
         .ok()
         .filter(|it| !it.is_empty())
-        .unwrap_or_else(|| "<node-ip>".to_owned())
+        .unwrap_or_else(|| UNKNOWN_HOST.to_owned())
 }
 
 /// Signals that ask the program to end.

@@ -1,10 +1,12 @@
 //! The questions as they are given out.
 
 use kinds::config::{ChildItem, Config, ConfigGroup as Group, ConfigItem as Item, ItemType};
+use kinds::multitype::BoolOrString;
 
 use super::MASK;
 use crate::http::types::{
-    AppConfig, ConfigChildItem, ConfigGroup, ConfigItem, ConfigRegex, ConfigValidation,
+    AppConfig, ConfigChildItem, ConfigGroup, ConfigItem, ConfigRegex, ConfigRepeatTemplate,
+    ConfigText, ConfigValidation,
 };
 
 /// The questions that are shown, passwords masked. Groups without any are left out.
@@ -29,18 +31,29 @@ fn item(item: &Item) -> ConfigItem {
     let masked = |text: &str| {
         if is_password && !text.is_empty() { MASK.to_owned() } else { text.to_owned() }
     };
+    let passed = |value: &BoolOrString| match value {
+        BoolOrString::Bool(value) => ConfigText::Bool(*value),
+        BoolOrString::String(text) => ConfigText::Text(masked(text)),
+    };
     let child = |child: &ChildItem| ConfigChildItem {
         name: child.name.clone(),
         title: child.title.clone(),
         recommended: child.recommended,
-        default: masked(child.default.text()),
-        value: masked(child.value.text()),
+        default: passed(&child.default),
+        value: passed(&child.value),
     };
     let validation = item.validation.as_ref().map(|it| ConfigValidation {
         regex: it
             .regex
             .as_ref()
             .map(|it| ConfigRegex { pattern: it.pattern.clone(), message: it.message.clone() }),
+    });
+    let templates = item.templates.iter().map(|it| ConfigRepeatTemplate {
+        api_version: it.api_version.clone(),
+        kind: it.kind.clone(),
+        name: it.name.clone(),
+        namespace: it.namespace.clone(),
+        yaml_path: it.yaml_path.clone(),
     });
     ConfigItem {
         name: item.name.clone(),
@@ -50,7 +63,9 @@ fn item(item: &Item) -> ConfigItem {
         recommended: item.recommended,
         default: masked(item.default.text()),
         value: masked(item.value.text()),
+        data: item.data.clone(),
         error: item.error.clone(),
+        multi_value: item.multi_value.clone(),
         readonly: item.readonly,
         write_once: item.write_once,
         when: item.when.0.clone(),
@@ -60,6 +75,11 @@ fn item(item: &Item) -> ConfigItem {
         required: item.required,
         items: item.items.iter().map(child).collect(),
         filename: item.filename.clone(),
+        repeatable: item.repeatable,
+        minimum_count: item.minimum_count,
+        count_by_group: item.count_by_group.clone(),
+        templates: templates.collect(),
+        values_by_group: item.values_by_group.clone(),
         validation,
     }
 }

@@ -23,6 +23,8 @@ use crate::site::{Shared, Site};
 
 /// How long a session lasts after its last use, in milliseconds.
 const LIFETIME_MS: i64 = 8 * 60 * 60 * 1000;
+/// The largest body of a login, in bytes: nobody has said yet who he is.
+const LOGIN_BYTES: usize = 64 << 10;
 /// A session is not written anew for every request, only when this much of it is gone.
 const RENEW_MS: i64 = 60 * 1000;
 
@@ -35,10 +37,10 @@ struct Claims {
 /// `POST /api/auth/login`.
 pub(super) async fn login(State(site): State<Shared>, request: Request) -> Answer<LoginResponse> {
     let address = address_of(&request);
-    let sent: LoginRequest = match body::read(request.into_body(), &["password"]).await {
-        Ok(sent) => sent,
-        Err(refusal) => return Err(refusal.into()),
-    };
+    let sent: LoginRequest =
+        body::read_at_most(request.into_body(), &["password"], LOGIN_BYTES).await?;
+    // Before the count is looked at, so that many attempts at once are not all free.
+    let _turn = site.comparing.acquire().await.map_err(|error| Refusal::internal(&error))?;
     if let Some(wait) = site.limiter.wait(address, Instant::now()) {
         return Err(slow_down(wait).into());
     }
@@ -65,7 +67,15 @@ fn slow_down(wait: Duration) -> Refusal {
 
 fn address_of(request: &Request) -> IpAddr {
     let found = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    found.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.0.ip())
+    match found.map(|it| it.0.ip().to_canonical()) {
+        None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        // One customer has all addresses of such a network.
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        Some(address) => address,
+    }
 }
 
 /// Opens a session.
@@ -80,29 +90,40 @@ pub(crate) async fn open(site: &Site) -> Result<LoginResponse, Refusal> {
     Ok(LoginResponse { token })
 }
 
-/// Lets requests with a token of a session pass.
-pub(super) async fn require(
-    State(site): State<Shared>,
-    request: Request<Body>,
-    next: Next,
-) -> Response {
-    match check(&site, request.headers()).await {
-        Ok(true) => next.run(request).await,
-        Ok(false) => super::frame::refused(&Refusal::unauthorized()).into_response(),
-        Err(refusal) => super::frame::refused(&refusal).into_response(),
+/// The session of a request.
+#[derive(Debug, Clone)]
+pub(super) struct Session(String);
+
+impl Session {
+    /// Whether it has not ended. Asking does not renew it.
+    pub(super) fn lasts(&self, site: &Site) -> bool {
+        site.store.session_end(&self.0).is_some_and(|end| now_ms() < end)
     }
 }
 
-async fn check(site: &Site, headers: &HeaderMap) -> Result<bool, Refusal> {
-    let Some(id) = session_of(site, headers) else { return Ok(false) };
-    let now = now_ms();
-    let Some(end) = site.store.session_end(&id).await?.filter(|end| now < *end) else {
-        return Ok(false);
+/// Lets requests with a token of a session pass.
+pub(super) async fn require(
+    State(site): State<Shared>,
+    mut request: Request<Body>,
+    next: Next,
+) -> Response {
+    let Some(session) = session(&site, request.headers()) else {
+        return super::frame::refused(&Refusal::unauthorized()).into_response();
     };
-    if end - now < LIFETIME_MS - RENEW_MS {
-        site.store.renew_session(&id, now + LIFETIME_MS).await?;
+    request.extensions_mut().insert(session);
+    next.run(request).await
+}
+
+/// The session of the token, renewed.
+fn session(site: &Site, headers: &HeaderMap) -> Option<Session> {
+    let id = session_of(site, headers)?;
+    let now = now_ms();
+    let end = site.store.session_end(&id).filter(|end| now < *end)?;
+    // More than a whole lifetime is left when the clock was put back since.
+    if !(LIFETIME_MS - RENEW_MS..=LIFETIME_MS).contains(&(end - now)) {
+        site.store.renew_session(&id, now + LIFETIME_MS);
     }
-    Ok(true)
+    Some(Session(id))
 }
 
 fn session_of(site: &Site, headers: &HeaderMap) -> Option<String> {

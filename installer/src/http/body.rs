@@ -15,11 +15,20 @@ pub(super) async fn read<T: DeserializeOwned + Default>(
     body: Body,
     fields: &[&str],
 ) -> Result<T, Refusal> {
-    let bytes = to_bytes(body, LIMIT).await.map_err(|error| {
+    read_at_most(body, fields, LIMIT).await
+}
+
+/// Reads a body of at most `limit` bytes.
+pub(super) async fn read_at_most<T: DeserializeOwned + Default>(
+    body: Body,
+    fields: &[&str],
+    limit: usize,
+) -> Result<T, Refusal> {
+    let bytes = to_bytes(body, limit).await.map_err(|error| {
         let is_long = std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if is_long {
-            Refusal::new(413, format!("the body is longer than {LIMIT} bytes"))
+            Refusal::new(413, format!("the body is longer than {limit} bytes"))
         } else {
             Refusal::bad(format!("the body could not be read: {error}"))
         }

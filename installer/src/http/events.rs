@@ -1,24 +1,29 @@
 //! What happened, by cursor: pages of a log, and everything as Server-Sent Events.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Extension;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::Stream;
-use serde_json::json;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use tokio::sync::watch;
 
-use super::frame::{Answer, answer};
+use super::auth::Session;
+use super::frame::{Answer, Refused, answer};
 use super::query::Params;
 use super::types::{LogLine, LogPage};
 use crate::flow::Step;
 use crate::refusal::Refusal;
 use crate::site::Shared;
-use crate::store::Kind;
+use crate::store::{Event, Kind};
 
-/// The most lines of a page, and events read at once.
-const PAGE: i64 = 1000;
+/// The most lines of a page, and events taken at once.
+const PAGE: usize = 1000;
+/// How long a stream may be silent, so that nobody between takes it for dead.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// Where to go on from.
 fn cursor(params: &Params) -> Result<i64, Refusal> {
@@ -42,10 +47,10 @@ pub(super) async fn logs(
         LogPage {
             next: events.last().map_or(from, |it| it.id),
             lines: events
-                .into_iter()
+                .iter()
                 .map(|it| LogLine {
                     id: it.id,
-                    at: it.at,
+                    at: it.at.clone(),
                     line: it.body["line"].as_str().unwrap_or_default().to_owned(),
                 })
                 .collect(),
@@ -54,53 +59,65 @@ pub(super) async fn logs(
 }
 
 /// `GET /api/events?after=N`: everything after the cursor, then what happens. `Last-Event-ID` of a
-/// client that comes back counts before `after`.
+/// client that comes back counts before `after`. It ends with the session.
 pub(super) async fn stream(
     State(site): State<Shared>,
+    Extension(session): Extension<Session>,
     params: Params,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, super::frame::Refused> {
+) -> Result<Response, Refused> {
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok()?.parse().ok());
-    let from = match last {
+    let cursor = match last {
         Some(last) => last,
         None => cursor(&params)?,
     };
     let watch = site.store.watch_events();
-    let stop = site.stop.clone();
-    let stream = futures::stream::unfold(
-        (site, from, watch, Vec::new().into_iter()),
-        move |(site, mut cursor, mut watch, mut ready)| {
-            let stop = stop.clone();
-            async move {
-                loop {
-                    if let Some(event) = ready.next() {
-                        return Some((Ok(event), (site, cursor, watch, ready)));
-                    }
-                    watch.mark_unchanged();
-                    let events = site.store.events_after(cursor, None, PAGE).await.ok()?;
-                    if let Some(last) = events.last() {
-                        cursor = last.id;
-                        ready = events.iter().map(written).collect::<Vec<_>>().into_iter();
-                        continue;
-                    }
-                    tokio::select! {
-                        changed = watch.changed() => changed.ok()?,
-                        () = stop.cancelled() => return None,
-                    }
-                }
-            }
-        },
-    );
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+    let following = Following { site, session, cursor, watch, ready: VecDeque::new() };
+    let stream = futures::stream::unfold(following, |mut following| async move {
+        let frame = following.next().await?;
+        Some((Ok::<_, Infallible>(frame), following))
+    });
+    let mut response = Response::new(Body::from_stream(stream));
+    let value = HeaderValue::from_static("text/event-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, value);
+    Ok(response)
 }
 
-fn written(event: &crate::store::Event) -> Event {
-    let data = json!({
-        "id": event.id,
-        "at": event.at,
-        "kind": event.kind,
-        "step": event.step,
-        "body": event.body,
-    });
-    Event::default().id(event.id.to_string()).event(event.kind.clone()).data(data.to_string())
+/// One who follows what happens.
+struct Following {
+    site: Shared,
+    session: Session,
+    cursor: i64,
+    watch: watch::Receiver<i64>,
+    ready: VecDeque<Bytes>,
+}
+
+impl Following {
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Some(frame);
+            }
+            self.watch.mark_unchanged();
+            let events = self.site.store.events_after(self.cursor, None, PAGE).await.ok()?;
+            if let Some(last) = events.last() {
+                self.cursor = last.id;
+                self.ready = events.iter().map(|it| it.written(frame)).collect();
+                continue;
+            }
+            tokio::select! {
+                changed = self.watch.changed() => changed.ok()?,
+                () = self.site.stop.cancelled() => return None,
+                () = tokio::time::sleep(SILENCE) => {
+                    return self.session.lasts(&self.site).then(|| Bytes::from_static(b":\n\n"));
+                }
+            }
+        }
+    }
+}
+
+/// An event as a Server-Sent Event. JSON in one line has no line break that would have to be split.
+fn frame(event: &Event) -> Bytes {
+    Bytes::from(format!("id: {}\nevent: {}\ndata: {}\n\n", event.id, event.kind, event.document()))
 }

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::response::Response;
 
 use super::body;
 use super::frame::{Answer, answer};
@@ -10,6 +11,7 @@ use super::types::{
     AppConfig, AppPreflights, AppRequest, ConfigValuesBody, Health, Infra, InstallationConfig,
     InstallationConfigBody, NetworkInterfaces, Status, StatusState, StepWithLogs,
 };
+use super::views;
 use crate::flow::Step;
 use crate::refusal::Refusal;
 use crate::site::{Shared, Site};
@@ -20,7 +22,10 @@ pub(super) async fn health() -> Answer<Health> {
 }
 
 /// The machine's interfaces that have a way out, by the kernel's list.
-pub(super) async fn network_interfaces() -> Answer<NetworkInterfaces> {
+#[cfg_attr(not(feature = "fixture"), expect(unused_variables, reason = "tests let it fail"))]
+pub(super) async fn network_interfaces(State(site): State<Shared>) -> Answer<NetworkInterfaces> {
+    #[cfg(feature = "fixture")]
+    crate::fixture::fault(&site, "console").await?;
     let listed = tokio::fs::read_to_string("/proc/net/dev").await;
     let names = listed.map(|text| interfaces(&text)).map_err(|error| Refusal::internal(&error));
     answer(names.map(|network_interfaces| NetworkInterfaces { network_interfaces }))
@@ -48,11 +53,21 @@ pub(super) async fn config_patch(
     body: Body,
 ) -> Answer<ConfigValuesBody> {
     let sent: ConfigValuesBody = body::read(body, &["values"]).await?;
-    // A client that goes away must not leave the machine between two states.
-    let task =
-        tokio::spawn(async move { answers::patch(&site, &sent.values, params.is_retry()).await });
-    let taken = task.await.map_err(|error| Refusal::internal(&error))?;
-    answer(taken.map(|values| ConfigValuesBody { values }))
+    let taken = whole(async move { answers::patch(&site, &sent.values, params.is_retry()).await });
+    answer(taken.await.map(|values| ConfigValuesBody { values }))
+}
+
+/// Carries a change to its end, even when the client goes away meanwhile: the machine must not be left
+/// between two states.
+async fn whole<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::spawn(change).await.map_err(|error| Refusal::internal(&error))?
+}
+
+async fn begin(site: &Shared, step: Step, params: &Params) -> Result<(), Refusal> {
+    let (site, is_retry) = (Shared::clone(site), params.is_retry());
+    whole(async move { runner::begin(&site, step, is_retry).await }).await
 }
 
 pub(super) async fn installation_config(
@@ -68,21 +83,23 @@ pub(super) async fn installation_configure(
 ) -> Answer<Status> {
     let fields = ["adminConsolePort", "httpProxy", "httpsProxy", "noProxy"];
     let sent: InstallationConfig = body::read(body, &fields).await?;
-    installation::configure(&site, sent, params.is_retry()).await?;
-    installation_status(State(site)).await
-}
-
-pub(super) async fn installation_status(State(site): State<Shared>) -> Answer<Status> {
+    let of = Shared::clone(&site);
+    whole(async move { installation::configure(&of, sent, params.is_retry()).await }).await?;
     answer(site.store.status(Step::Installation).await)
 }
 
-pub(super) async fn infra_setup(State(site): State<Shared>, params: Params) -> Answer<Infra> {
-    runner::begin(&site, Step::Infra, params.is_retry()).await?;
-    infra_status(State(site)).await
+pub(super) async fn installation_status(State(site): State<Shared>) -> Response {
+    let step = Step::Installation;
+    views::cached(&site, step.as_str(), async || site.store.status(step).await).await
 }
 
-pub(super) async fn infra_status(State(site): State<Shared>) -> Answer<Infra> {
+pub(super) async fn infra_setup(State(site): State<Shared>, params: Params) -> Answer<Infra> {
+    begin(&site, Step::Infra, &params).await?;
     answer(infra::view(&site).await)
+}
+
+pub(super) async fn infra_status(State(site): State<Shared>) -> Response {
+    views::cached(&site, Step::Infra.as_str(), async || infra::view(&site).await).await
 }
 
 pub(super) async fn infra_refused() -> Answer<Infra> {
@@ -99,24 +116,26 @@ pub(super) async fn airgap_process(
     State(site): State<Shared>,
     params: Params,
 ) -> Answer<StepWithLogs> {
-    runner::begin(&site, Step::Airgap, params.is_retry()).await?;
-    airgap_status(State(site)).await
+    begin(&site, Step::Airgap, &params).await?;
+    answer(with_logs(&site, Step::Airgap).await)
 }
 
-pub(super) async fn airgap_status(State(site): State<Shared>) -> Answer<StepWithLogs> {
-    answer(with_logs(&site, Step::Airgap).await)
+pub(super) async fn airgap_status(State(site): State<Shared>) -> Response {
+    let step = Step::Airgap;
+    views::cached(&site, step.as_str(), async || with_logs(&site, step).await).await
 }
 
 pub(super) async fn app_preflights_run(
     State(site): State<Shared>,
     params: Params,
 ) -> Answer<AppPreflights> {
-    runner::begin(&site, Step::AppPreflights, params.is_retry()).await?;
-    app_preflights_status(State(site)).await
+    begin(&site, Step::AppPreflights, &params).await?;
+    answer(preflights::view(&site).await)
 }
 
-pub(super) async fn app_preflights_status(State(site): State<Shared>) -> Answer<AppPreflights> {
-    answer(preflights::view(&site).await)
+pub(super) async fn app_preflights_status(State(site): State<Shared>) -> Response {
+    let name = Step::AppPreflights.as_str();
+    views::cached(&site, name, async || preflights::view(&site).await).await
 }
 
 pub(super) async fn app_start(
@@ -125,21 +144,27 @@ pub(super) async fn app_start(
     body: Body,
 ) -> Answer<StepWithLogs> {
     let sent: AppRequest = body::read(body, &["ignoreAppPreflights"]).await?;
-    app::start(&site, sent.ignore_app_preflights, params.is_retry()).await?;
-    app_status(State(site)).await
+    let of = Shared::clone(&site);
+    let start = async move { app::start(&of, sent.ignore_app_preflights, params.is_retry()).await };
+    whole(start).await?;
+    answer(with_logs(&site, Step::App).await)
 }
 
-pub(super) async fn app_status(State(site): State<Shared>) -> Answer<StepWithLogs> {
-    let body = with_logs(&site, Step::App).await?;
-    if body.status.state == StatusState::Succeeded {
-        site.shown.cancel();
-    }
-    answer(Ok::<_, Refusal>(body))
+pub(super) async fn app_status(State(site): State<Shared>) -> Response {
+    let step = Step::App;
+    views::cached(&site, step.as_str(), async || {
+        let body = with_logs(&site, step).await?;
+        if body.status.state == StatusState::Succeeded {
+            site.shown.cancel();
+        }
+        Ok::<_, Refusal>(body)
+    })
+    .await
 }
 
 pub(super) async fn app_cancel(State(site): State<Shared>) -> Answer<StepWithLogs> {
     app::cancel(&site).await?;
-    app_status(State(site)).await
+    answer(with_logs(&site, Step::App).await)
 }
 
 async fn with_logs(site: &Site, step: Step) -> Result<StepWithLogs, Refusal> {

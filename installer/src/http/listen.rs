@@ -24,6 +24,10 @@ const MAX_CONNECTIONS: usize = 1024;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take to send a request's head, and a connection may be idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+/// How much of an answer waits for a slow client, in bytes.
+const SEND_BUFFER: usize = 32 << 10;
+/// How much is read at once, which also bounds a request's head, in bytes.
+const READ_BUFFER: usize = 32 << 10;
 /// How long open connections may go on after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -97,7 +101,8 @@ async fn connection(
     stop: CancellationToken,
 ) {
     let _ = stream.set_nodelay(true);
-    let stream = match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+    let handshake = tls.accept_with(stream, |tls| tls.set_buffer_limit(Some(SEND_BUFFER)));
+    let stream = match tokio::time::timeout(HANDSHAKE, handshake).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::debug!("no TLS with {from}: {error}"),
         Err(_) => return tracing::debug!("no TLS with {from}: it took too long"),
@@ -109,6 +114,7 @@ async fn connection(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(READ_BUFFER)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

@@ -1,10 +1,10 @@
 //! `GET /api/state`: where the run is and what may be asked for, so that no client has to remember it.
 
 use axum::extract::State;
+use axum::response::Response;
 
-use super::frame::{Answer, answer};
 use super::types::{Action, AppFacts, StateBody};
-use super::{ROUTES, Verb};
+use super::{ROUTES, Verb, views};
 use crate::app;
 use crate::flow::{Flow, State as At, Step};
 use crate::preflights;
@@ -12,14 +12,14 @@ use crate::refusal::Refusal;
 use crate::site::{Shared, Site};
 
 /// `GET /api/state`.
-pub(super) async fn get(State(site): State<Shared>) -> Answer<StateBody> {
-    answer(body(&site).await)
+pub(super) async fn get(State(site): State<Shared>) -> Response {
+    views::cached(&site, "state", async || body(&site).await).await
 }
 
 /// The state of a run.
 pub(crate) async fn body(site: &Site) -> Result<StateBody, Refusal> {
     let cursor = *site.store.watch_events().borrow();
-    let is_locked = site.lock.try_lock().is_err();
+    let is_locked = site.lock.is_held();
     let (state, since) = match site.store.run().await? {
         Some((_, state, since)) => (state, since),
         None => (At::New, String::new()),

@@ -11,6 +11,7 @@ use wire::report::DeployReport;
 
 use crate::flow::Step;
 use crate::http::types::StatusState;
+use crate::refusal::chain;
 use crate::site::Site;
 use crate::store::{Kind, Said};
 
@@ -55,6 +56,8 @@ pub(super) struct Follower<'a> {
     stderr: PathBuf,
     taken: Taken,
     gathered: Gathered,
+    /// Why the last look took nothing, so that it is said once.
+    trouble: String,
 }
 
 impl<'a> Follower<'a> {
@@ -73,6 +76,7 @@ impl<'a> Follower<'a> {
             stderr: folder.join("stderr"),
             taken: Taken::default(),
             gathered: Gathered::default(),
+            trouble: String::new(),
         };
         follower.note().await;
         follower
@@ -94,14 +98,20 @@ impl<'a> Follower<'a> {
             stderr: folder.join("stderr"),
             taken,
             gathered: Gathered::default(),
+            trouble: String::new(),
         }
     }
 
-    /// Takes what is new. What cannot be recorded is told to the log of the program: the child goes
-    /// on all the same.
+    /// Takes what is new. What cannot be recorded now is taken at the next look: the child goes on all
+    /// the same.
     pub(super) async fn look(&mut self) {
-        if let Err(why) = self.take(false).await {
-            tracing::warn!("could not follow {}: {why}", self.step.as_str());
+        match self.take(false).await {
+            Ok(()) => self.trouble.clear(),
+            Err(why) if why == self.trouble => {}
+            Err(why) => {
+                tracing::warn!("could not follow {}: {why}", self.step.as_str());
+                self.trouble = why;
+            }
         }
     }
 
@@ -119,9 +129,12 @@ impl<'a> Follower<'a> {
 
     async fn take(&mut self, to_end: bool) -> Result<(), String> {
         loop {
-            let before = self.taken;
-            let out = read_lines(&self.stdout, &mut self.taken.stdout, to_end).await?;
-            let err = read_lines(&self.stderr, &mut self.taken.stderr, to_end).await?;
+            let mut taken = self.taken;
+            let out = read_lines(&self.stdout, &mut taken.stdout, to_end).await?;
+            let err = read_lines(&self.stderr, &mut taken.stderr, to_end).await?;
+            if taken == self.taken {
+                return Ok(());
+            }
             let mut entries = Vec::new();
             for line in out {
                 match classify(&line) {
@@ -135,16 +148,17 @@ impl<'a> Follower<'a> {
                     Line::Plain(text) => self.log(&text, &mut entries),
                 }
             }
-            for line in err {
-                let masked = self.site.mask(&plain(&line));
-                keep_end(&mut self.gathered.stderr, &masked);
-                self.log(&masked, &mut entries);
-            }
-            if self.taken == before {
-                return Ok(());
+            let err: Vec<String> = err.iter().map(|line| self.site.mask(&plain(line))).collect();
+            for line in &err {
+                self.log(line, &mut entries);
             }
             let store = &self.site.store;
-            store.record_all(self.step, &entries).await.map_err(|error| error.to_string())?;
+            store.record_all(self.step, &entries).await.map_err(|error| chain(&error))?;
+            // Only now: what was not recorded is taken again.
+            self.taken = taken;
+            for line in &err {
+                keep_end(&mut self.gathered.stderr, line);
+            }
             self.note().await;
         }
     }
@@ -163,7 +177,7 @@ impl<'a> Follower<'a> {
         let text = self.step.running_text(self.site.flow.mode);
         let description = format!("{text}: {step}");
         let said = Said { step: self.step, state: StatusState::Running, description: &description };
-        self.site.store.say(said).await.map_err(|error| error.to_string())
+        self.site.store.say(said).await.map_err(|error| chain(&error))
     }
 
     async fn note(&self) {

@@ -65,14 +65,15 @@ pub(super) async fn synced(
     Ok(synced)
 }
 
-/// The release that is given, else the bundle's, else the vendor's.
+/// The release that is given, else the bundle's, else the vendor's; and the bundle's beside one that is
+/// given, which it has to fit.
 pub(super) async fn release(
     request: &Request,
     data_dir: &std::path::Path,
     is_begun: bool,
     vendor: Option<&Client>,
     license: &VerifiedLicense,
-) -> Result<Release> {
+) -> Result<(Release, Option<Release>)> {
     let load = async |source: Source| -> Result<Release> {
         Ok(tokio::task::spawn_blocking(move || release::load(&source)).await??)
     };
@@ -86,18 +87,19 @@ pub(super) async fn release(
     };
     match (of_files, of_bundle, vendor) {
         (Some(mut files), Some(bundle), _) => {
-            fits(&files, &bundle)?;
-            files.airgap = bundle.airgap;
-            Ok(files)
+            files.airgap.clone_from(&bundle.airgap);
+            Ok((files, Some(bundle)))
         }
-        (Some(release), None, _) | (None, Some(release), _) => Ok(release),
-        (None, None, Some(vendor)) => download(request, data_dir, is_begun, vendor, license).await,
+        (Some(release), None, _) | (None, Some(release), _) => Ok((release, None)),
+        (None, None, Some(vendor)) => {
+            Ok((download(request, data_dir, is_begun, vendor, license).await?, None))
+        }
         (None, None, None) => bail!("release not found"),
     }
 }
 
 /// Refuses a bundle of another release than the one that is given.
-fn fits(files: &Release, bundle: &Release) -> Result<()> {
+pub(super) fn fits(files: &Release, bundle: &Release) -> Result<()> {
     let wrong = |what: &str, found: &str, allowed: &str| {
         anyhow!(
             "airgap bundle {what} {found} does not match binary {what} {allowed}, please provide the correct bundle"

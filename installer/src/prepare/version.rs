@@ -10,33 +10,27 @@ use crate::release::Release;
 use crate::site::Settings;
 use crate::upgradable::{self, Point, Question, Required};
 
-/// What was found.
-pub(super) struct Found {
-    /// The label of the version that is installed; empty when it could not be asked.
-    pub(super) current: String,
-    pub(super) notices: Vec<String>,
-}
-
 /// A version of `kots get versions -o json`.
 #[expect(clippy::struct_field_names, reason = "they are the fields of the document")]
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Version {
-    version_label: String,
+pub(super) struct Version {
+    pub(super) version_label: String,
     channel_sequence: i64,
     status: String,
 }
 
-/// Refuses a release that may not follow the version that is installed.
+/// Refuses a release that may not follow the version that is installed. `clusters` are the versions of the
+/// embedded cluster, the one that is there and the one that the release is made for. Tells the label of
+/// a release that is newer still.
 pub(super) async fn check(
-    settings: &Settings,
+    current: &Version,
     release: &Release,
     license: &VerifiedLicense,
     vendor: Option<&Client>,
-) -> Result<Found> {
-    let current = current(settings, &release.app_slug).await?;
-    let mut notices = Vec::new();
-    let is_semver = license.license.is_semver_required;
+    clusters: Option<(String, String)>,
+) -> Result<Option<String>> {
+    let mut newer = None;
     let sequence = current.channel_sequence;
     let required = match (&release.airgap, vendor) {
         (Some(airgap), _) => upgradable::required_of_bundle(&airgap.required_releases, sequence)?,
@@ -45,35 +39,32 @@ pub(super) async fn check(
             let pending =
                 super::vendor::pending(vendor, &license.license, &release.channel_id, after)
                     .await?;
-            if let Some(newer) = pending
+            newer = pending
                 .releases
                 .iter()
                 .filter(|it| release.channel_sequence < it.channel_sequence)
                 .max_by_key(|it| it.channel_sequence)
-            {
-                notices.push(format!("a newer version is available: {}", newer.version_label));
-            }
+                .map(|it| it.version_label.clone());
             upgradable::required_of_pending(&pending.releases, sequence, release.channel_sequence)
         }
         (None, None) => Required::default(),
     };
-    let question = Question {
+    upgradable::check(&Question {
         current: Point { version_label: current.version_label.clone(), channel_sequence: sequence },
         target: Point {
             version_label: release.version_label.clone(),
             channel_sequence: release.channel_sequence,
         },
-        is_semver,
+        is_semver: license.license.is_semver_required,
         has_failed: current.status == "failed",
         required,
-        cluster: None,
-    };
-    upgradable::check(&question)?;
-    Ok(Found { current: current.version_label, notices })
+        cluster: clusters,
+    })?;
+    Ok(newer)
 }
 
 /// The newest version that was deployed, well or not.
-async fn current(settings: &Settings, app_slug: &str) -> Result<Version> {
+pub(super) async fn current(settings: &Settings, app_slug: &str) -> Result<Version> {
     let args = ["get", "versions", app_slug, "-n", &settings.namespace, "-o", "json"];
     let answer = kots::ask(settings, &args)
         .await

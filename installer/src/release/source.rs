@@ -50,6 +50,7 @@ struct ChannelRelease {
     version_label: String,
     #[serde(rename = "defaultDomains")]
     default_domains: Domains,
+    airgap: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -105,6 +106,7 @@ fn from_files(path: &Path) -> Result<Release, ReleaseError> {
         channel_sequence: told.channel_sequence,
         version_label: told.version_label,
         app_domain: told.default_domains.replicated_app_domain,
+        is_airgap_download: told.airgap,
         ..Identity::default()
     };
     Release::new(identity, &files)

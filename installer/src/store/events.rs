@@ -1,9 +1,12 @@
 //! What happened, in order: states, statuses, log lines and the steps inside `kots deploy`.
 
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use super::{Store, StoreError, failed, record};
+use super::{Store, StoreError, failed};
 use crate::flow::Step;
 
 /// The most bytes of a step's log that the polled shapes carry.
@@ -37,14 +40,38 @@ impl Kind {
     }
 }
 
-/// An event as it is read back.
-#[derive(Debug, Clone, PartialEq)]
+/// An event.
+#[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(crate) id: i64,
     pub(crate) at: String,
     pub(crate) kind: String,
     pub(crate) step: String,
     pub(crate) body: Value,
+    written: OnceLock<Bytes>,
+}
+
+impl Event {
+    pub(super) fn new(id: i64, at: String, kind: &str, step: &str, body: Value) -> Self {
+        let (kind, step) = (kind.to_owned(), step.to_owned());
+        Self { id, at, kind, step, body, written: OnceLock::new() }
+    }
+
+    /// The document that clients are given.
+    pub(crate) fn document(&self) -> Value {
+        json!({
+            "id": self.id,
+            "at": self.at,
+            "kind": self.kind,
+            "step": self.step,
+            "body": self.body,
+        })
+    }
+
+    /// Its form on the wire, made once for all who follow.
+    pub(crate) fn written(&self, write: impl FnOnce(&Self) -> Bytes) -> Bytes {
+        self.written.get_or_init(|| write(self)).clone()
+    }
 }
 
 impl Store {
@@ -61,18 +88,20 @@ impl Store {
         step: Step,
         entries: &[(Kind, Value)],
     ) -> Result<(), StoreError> {
-        let mut newest = None;
-        let mut tx = self.begin().await?;
-        for (kind, body) in entries {
-            newest = Some(record(&mut tx, *kind, step.as_str(), body).await?);
+        if entries.is_empty() {
+            return Ok(());
         }
-        let Some(newest) = newest else { return Ok(()) };
+        let mut write = self.begin().await?;
+        for (kind, body) in entries {
+            write.record(*kind, step.as_str(), body.clone()).await?;
+        }
+        let newest = write.events.last().map_or(0, |it| it.id);
         sqlx::query("DELETE FROM event WHERE id <= ?")
             .bind(newest - KEPT_EVENTS)
-            .execute(&mut *tx)
+            .execute(&mut *write.tx)
             .await
             .map_err(failed("forget old events"))?;
-        self.commit(tx, newest).await
+        self.commit(write).await
     }
 
     /// The newest lines of a step's log as one text, whole lines only.
@@ -104,8 +133,11 @@ impl Store {
         &self,
         after: i64,
         only: Option<(Step, Kind)>,
-        limit: i64,
-    ) -> Result<Vec<Event>, StoreError> {
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, StoreError> {
+        if let Some(events) = self.live.events_after(after, only, limit) {
+            return Ok(events);
+        }
         let (step, kind) = only.map_or(("", ""), |(step, kind)| (step.as_str(), kind.as_str()));
         let rows = sqlx::query(
             "SELECT id, at, kind, step, body FROM event
@@ -115,23 +147,30 @@ impl Store {
         .bind(step)
         .bind(step)
         .bind(kind)
-        .bind(limit)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&self.reader)
         .await
         .map_err(failed("read events"))?;
-        let event = |row: &sqlx::sqlite::SqliteRow| Event {
-            id: row.get(0),
-            at: row.get(1),
-            kind: row.get(2),
-            step: row.get(3),
-            body: serde_json::from_str(row.get::<&str, _>(4)).unwrap_or_default(),
+        let event = |row: &sqlx::sqlite::SqliteRow| {
+            let body = serde_json::from_str(row.get::<&str, _>(4)).unwrap_or_default();
+            Arc::new(Event::new(row.get(0), row.get(1), row.get(2), row.get(3), body))
         };
         Ok(rows.iter().map(event).collect())
     }
 
+    /// A number that changes with everything that readers could see.
+    pub(crate) fn revision(&self) -> u64 {
+        self.live.revision()
+    }
+
+    /// Lets readers know of a change that is not in the database.
+    pub(crate) fn touch(&self) {
+        self.live.touch();
+    }
+
     /// Is told the id of each new event.
     pub(crate) fn watch_events(&self) -> tokio::sync::watch::Receiver<i64> {
-        self.newest.subscribe()
+        self.live.watch_events()
     }
 }
 

@@ -1,10 +1,16 @@
 //! The original's HTTP cases (embedded-cluster `8fe707383^:api/integration`), replayed over a socket from
 //! states that a fixture seeds.
 
+mod errors;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Manager, Site};
+
+/// Verb and target of everything that is served.
+const SERVED: [(&str, &str); 3] =
+    [("upgrade", "linux"), ("upgrade", "kubernetes"), ("install", "kubernetes")];
 
 /// A process that starts from a fixture.
 fn seeded(site: Site, verb: &str, target: &str, fixture: &Value) -> (Site, Manager) {
@@ -63,7 +69,13 @@ fn answers_are_checked_and_kept_as_in_cases_6_to_13() {
             "api-key": { "value": "key" },
         },
     });
-    let (_site, manager) = seeded(with_questions(QUESTIONS), "upgrade", "linux", &kept);
+    for (verb, target) in SERVED {
+        answers_are_checked_and_kept(verb, target, &kept);
+    }
+}
+
+fn answers_are_checked_and_kept(verb: &str, target: &str, kept: &Value) {
+    let (_site, mut manager) = seeded(with_questions(QUESTIONS), verb, target, kept);
     // 6: stored values, with file names.
     let stored = manager.get("/app/config/values").ok();
     assert_eq!(
@@ -105,6 +117,9 @@ fn answers_are_checked_and_kept_as_in_cases_6_to_13() {
     assert_eq!(patched["values"]["file-item"], json!({ "value": "bmV3", "filename": "new.txt" }));
     assert_eq!(patched["values"]["required-password"]["value"], "••••••••");
     assert!(patched["values"]["api-key"].is_null(), "hidden answers are not given out");
+    "bad".clone_into(&mut manager.token);
+    assert_eq!(manager.get("/app/config/values").status, 401);
+    assert_eq!(manager.patch_values(&all).status, 401);
 }
 
 #[test]
@@ -125,9 +140,15 @@ fn two_missing_answers_are_told_in_order() {
 
 #[test]
 fn answers_are_refused_once_the_run_is_past_them() {
-    for state in ["Succeeded", "AppPreflightsSucceeded", "AppUpgradeFailed"] {
+    for (verb, target, state) in [
+        ("upgrade", "linux", "Succeeded"),
+        ("upgrade", "kubernetes", "AppPreflightsSucceeded"),
+        ("upgrade", "kubernetes", "AppUpgradeFailed"),
+        ("install", "kubernetes", "Succeeded"),
+        ("install", "kubernetes", "InfrastructureInstalled"),
+    ] {
         let fixture = json!({ "state": state });
-        let (_site, manager) = seeded(with_questions(QUESTIONS), "upgrade", "kubernetes", &fixture);
+        let (_site, manager) = seeded(with_questions(QUESTIONS), verb, target, &fixture);
         assert_eq!(
             manager.patch_values(&json!({})).told(),
             format!("409 invalid transition from {state} to ApplicationConfiguring")
@@ -158,8 +179,14 @@ spec:
 
 #[test]
 fn questions_are_rendered_as_in_cases_14_to_18() {
-    let (_site, manager) =
-        seeded(with_questions(DATABASE), "upgrade", "linux", &json!({ "state": "New" }));
+    for (verb, target) in SERVED {
+        questions_are_rendered(verb, target);
+    }
+}
+
+fn questions_are_rendered(verb: &str, target: &str) {
+    let fixture = json!({ "state": "New" });
+    let (_site, mut manager) = seeded(with_questions(DATABASE), verb, target, &fixture);
     let template = |values: Value| {
         let answer = manager.post("/app/config/template", &json!({ "values": values }));
         assert_eq!(answer.headers["content-type"], "application/json");
@@ -191,6 +218,8 @@ fn questions_are_rendered_as_in_cases_14_to_18() {
         attack["groups"][1]["items"][0]["value"],
         "{{repl LicenseFieldValue \"licenseID\" }}"
     );
+    "bad".clone_into(&mut manager.token);
+    assert_eq!(manager.post("/app/config/template", &json!({ "values": {} })).status, 401);
 }
 
 fn output(strict: bool) -> Value {
@@ -206,13 +235,13 @@ fn output(strict: bool) -> Value {
 
 #[test]
 fn preflights_are_told_and_run_as_in_cases_19_and_20() {
-    for strict in [false, true] {
+    for (strict, (verb, target)) in [false, true, true].into_iter().zip(SERVED) {
         let fixture = json!({
             "state": "AppPreflightsFailed",
             "documents": { "app-preflights": output(strict) },
             "statuses": { "app-preflights": { "state": "Failed", "description": "App preflights failed", "lastUpdated": "" } },
         });
-        let (_site, manager) = seeded(Site::installed(), "upgrade", "linux", &fixture);
+        let (_site, manager) = seeded(Site::installed(), verb, target, &fixture);
         let status = manager.get("/app-preflights/status").ok();
         assert_eq!(status["titles"], json!(["A", "B"]));
         assert_eq!(status["output"]["fail"][0]["strict"], strict);
@@ -331,14 +360,4 @@ fn what_was_at_work_when_the_process_died_is_true_after_a_start() {
     let (_site, manager) = at("AppPreflightsRunning");
     manager.ended("/app-preflights/status");
     assert_eq!(manager.state(), "AppPreflightsSucceeded");
-}
-
-#[test]
-fn interfaces_are_listed_as_in_case_5() {
-    let (_site, mut manager) =
-        seeded(Site::installed(), "upgrade", "linux", &json!({ "state": "New" }));
-    let path = "/api/console/available-network-interfaces";
-    assert!(manager.get(path).ok()["networkInterfaces"].is_array());
-    manager.token.clear();
-    assert_eq!(manager.get(path).status, 401);
 }

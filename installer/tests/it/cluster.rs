@@ -87,6 +87,39 @@ impl Cluster {
         std::fs::write(self.site.path("versions.json"), versions.to_string()).unwrap();
     }
 
+    /// A newer Installation of the embedded cluster.
+    fn installed(&self, version: &str, port: u16) {
+        let installation = json!({
+            "apiVersion": "embeddedcluster.replicated.com/v1beta1",
+            "kind": "Installation",
+            "metadata": { "name": "20260301000000" },
+            "spec": {
+                "clusterID": "the-cluster",
+                "config": { "version": version },
+                "runtimeConfig": { "manager": { "port": port } },
+            },
+        });
+        let path = "/apis/embeddedcluster.replicated.com/v1beta1/installations";
+        self.create(path, &installation);
+    }
+
+    /// The arguments for a release folder of 1.1.0 that is made for a version of the embedded cluster.
+    fn release(&self, version: &str, extra: &str) -> [String; 2] {
+        let folder = self.site.path("made-for");
+        std::fs::create_dir_all(&folder).unwrap();
+        let told = format!(
+            "channelID: {}\nchannelSlug: stable\nchannelSequence: 2\nappSlug: {}\nversionLabel: 1.1.0\n{extra}",
+            sample::STABLE_ID,
+            sample::APP_SLUG
+        );
+        std::fs::write(folder.join("release.yaml"), told).unwrap();
+        let config = format!(
+            "apiVersion: embeddedcluster.replicated.com/v1beta1\nkind: Config\nspec: {{version: {version}}}\n"
+        );
+        std::fs::write(folder.join("cluster.yaml"), config).unwrap();
+        ["--release".to_owned(), folder.display().to_string()]
+    }
+
     fn create(&self, path: &str, object: &Value) {
         let url = format!("{}{path}", self.kube.url());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -270,4 +303,71 @@ fn what_the_cluster_does_not_have_is_named() {
             && text.contains("not for you"),
         "{text}"
     );
+}
+
+#[test]
+fn versions_of_the_cluster_are_not_passed_over() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed());
+    cluster.installed("2.1.0+k8s-1.33", 30_081);
+    let told = |version: &str| {
+        let args = cluster.release(version, "");
+        let (code, text) = cluster.headless(&args.each_ref().map(String::as_str));
+        format!("{text}{code}")
+    };
+    insta::assert_snapshot!(told("2.0.0+k8s-1.33"), @r"
+    Error: downgrade detected: cannot upgrade from Embedded Cluster version 2.1.0+k8s-1.33 to older version 2.0.0+k8s-1.33
+    1
+    ");
+    insta::assert_snapshot!(told("2.2.0+k8s-1.35"), @r"
+    Error: Kubernetes version skip detected: cannot upgrade from k8s 1.33.0 to 1.35.0. Kubernetes only supports upgrading by one minor version at a time
+    1
+    ");
+    insta::assert_snapshot!(told("2.2.0+k8s-1.32"), @r"
+    Error: Kubernetes version downgrade detected: cannot downgrade from k8s 1.33.0 to 1.32.0. Kubernetes downgrades are not supported
+    1
+    ");
+    let allowed = told("2.2.0+k8s-1.34");
+    assert!(allowed.starts_with("The release is made for Embedded Cluster 2.2.0+k8s-1.34. Only the application is upgraded: the cluster stays at 2.1.0+k8s-1.33.\n"), "{allowed}");
+    assert!(allowed.ends_with("\n0"), "{allowed}");
+}
+
+#[test]
+fn a_bundle_that_was_left_out_needs_a_yes() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed());
+    let release = cluster.release("2.2.0", "airgap: true\n");
+    let args = release.each_ref().map(String::as_str);
+    let (code, text) = cluster.headless(&args);
+    insta::assert_snapshot!(format!("{text}{code}"), @r#"
+    You downloaded an air gap bundle but didn't provide it with --airgap-bundle.
+    If you continue, the upgrade will not use an air gap bundle and will connect to the internet.
+    Error: nobody can be asked here "Do you want to proceed with an online upgrade?": pass --yes to go on
+    1
+    "#);
+    let (code, text) = cluster.headless(&[args[0], args[1], "--no-prompt"]);
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn the_manager_is_at_the_port_of_the_cluster() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed());
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
+    cluster.installed("2.1.0", port);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_installer"));
+    let with = cluster.command(&[]);
+    let args: Vec<_> = with.get_args().map(std::ffi::OsStr::to_owned).collect();
+    let at = args.iter().position(|it| it == "--manager-port").unwrap();
+    command.args(&args[..at]).args(&args[at + 2..]);
+    command.envs(with.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let manager = Manager::start(command, "/api/linux/upgrade");
+    assert!(manager.said.ends_with(&format!(":{port}")), "{}", manager.said);
 }
