@@ -27,6 +27,7 @@ use crate::{
     digest::Digest,
     gzip::{Gunzip, read_some},
     limits::{ArchiveLimits, Limits},
+    pipe,
     tar::{ArchiveError, EntryKind, TarReader},
 };
 
@@ -200,10 +201,35 @@ pub(crate) fn open(path: &Path) -> Result<(File, Mark), BundleError> {
     Ok((file, mark))
 }
 
+/// SHA-256 of a whole file. It is read on this thread and digested on another.
+pub(crate) fn digest_file(
+    file: File,
+    size: u64,
+    on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Digest, BundleError> {
+    let mut source = Counted { file, read: 0, total: size, on_progress };
+    let (ended, digest) = pipe::split(&mut source, |mut piped| {
+        let (mut hash, mut buf) = (Sha256::new(), vec![0; CHUNK]);
+        loop {
+            let n = read_some(&mut piped, &mut buf)?;
+            if n == 0 {
+                return Ok(Digest::finish(hash));
+            }
+            hash.update(&buf[..n]);
+        }
+    });
+    ended.and(digest).map_err(|error| BundleError::from_archive(error.into()))
+}
+
 /// The bundle file, digested and counted as it is read.
 pub(crate) struct Watched<'a> {
-    file: File,
+    source: Counted<'a>,
     hash: Sha256,
+}
+
+/// The bundle file, counted as it is read.
+struct Counted<'a> {
+    file: File,
     read: u64,
     total: u64,
     on_progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
@@ -215,12 +241,12 @@ impl<'a> Watched<'a> {
         total: u64,
         on_progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Self {
-        Self { file, hash: Sha256::new(), read: 0, total, on_progress }
+        Self { source: Counted { file, read: 0, total, on_progress }, hash: Sha256::new() }
     }
 
     /// SHA-256 and number of the bytes that were read.
     pub(crate) fn finish(self) -> (Digest, u64) {
-        (Digest::finish(self.hash), self.read)
+        (Digest::finish(self.hash), self.source.read)
     }
 
     fn drain(&mut self) -> Result<(), BundleError> {
@@ -234,8 +260,15 @@ impl<'a> Watched<'a> {
 
 impl Read for Watched<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buf)?;
+        let n = self.source.read(buf)?;
         self.hash.update(&buf[..n]);
+        Ok(n)
+    }
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buf)?;
         self.read += n as u64;
         // A file that grows meanwhile is noticed at the end; until then more than all is not shown.
         let progress = Progress { read: self.read.min(self.total), total: self.total };

@@ -13,6 +13,7 @@ mod buffers;
 mod error;
 mod manifests;
 mod memory;
+mod pace;
 mod pass;
 mod patience;
 mod plan;
@@ -38,6 +39,7 @@ pub use tally::{ImageProgress, ImageState, Progress};
 use crate::client::{Client, Fault};
 use airgap::Digest;
 use memory::Memory;
+use pace::Pace;
 pub(crate) use patience::Patience;
 use plan::Place;
 use tally::Tally;
@@ -129,10 +131,12 @@ pub struct Options {
     pub deadline: Option<Instant>,
     /// The file in which unfinished uploads are remembered for the next run.
     pub memory: Option<PathBuf>,
-    /// Bytes of a part of an upload.
+    /// Bytes that are read at once.
     pub chunk: usize,
-    /// Parts held at once, in all uploads together: times `chunk`, this is the memory a push takes.
+    /// Chunks held at once, in all uploads together: times `chunk`, this is the memory a push takes.
     pub chunks: usize,
+    /// The most bytes that are sent in one part of an upload; at most half of all that is held.
+    pub part: usize,
 }
 
 impl Default for Options {
@@ -141,9 +145,9 @@ impl Default for Options {
             parallelism: DEFAULT_PARALLELISM,
             deadline: None,
             memory: None,
-            // A little less than the 4 MiB that are the most some registries take at once.
-            chunk: (4 << 20) - (16 << 10),
-            chunks: 8,
+            chunk: 1 << 20,
+            chunks: 32,
+            part: 16 << 20,
         }
     }
 }
@@ -180,6 +184,7 @@ struct Shared {
     tally: Tally,
     memory: Memory,
     observer: Arc<dyn Observer>,
+    pace: Pace,
 }
 
 impl Shared {
@@ -256,7 +261,10 @@ impl Pusher {
         let memory = Memory::open(options.memory.as_deref())?;
         let patience = Patience::new(options.deadline, STALL_LIMIT, Instant::now());
         let tally = Tally::new(&plan, Instant::now());
-        Ok(Self(Arc::new(Shared { client, plan, options, patience, tally, memory, observer })))
+        let room = options.chunk.saturating_mul(options.chunks) / 2;
+        let pace = Pace::new(options.part.min(room).max(options.chunk));
+        let shared = Shared { client, plan, options, patience, tally, memory, observer, pace };
+        Ok(Self(Arc::new(shared)))
     }
 
     /// How many images the registry lacks. Changes nothing.

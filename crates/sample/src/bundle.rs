@@ -77,12 +77,8 @@ impl BundleSpec {
         let context = || format!("failed to write {}", path.display());
         let folder = path.parent().context("a bundle needs a folder")?;
         std::fs::create_dir_all(folder).with_context(context)?;
-        // Noise does not get smaller, only slower.
-        let level = match (self.large, &self.images) {
-            (0, None) => 6,
-            (0, Some(_)) => 1,
-            _ => 0,
-        };
+        // Noise does not get smaller, only slower: programs that compress well store it, too.
+        let level = if self.large == 0 && self.images.is_none() { 6 } else { 0 };
         let mut app = tempfile::tempfile_in(folder).with_context(context)?;
         let mut writer = BundleWriter::with_level(io::BufWriter::new(&mut app), level);
         for file in &self.files {

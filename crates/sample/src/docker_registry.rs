@@ -111,8 +111,22 @@ impl Server {
 
     /// Bytes of a stored blob, by the hex digits of its digest.
     pub fn blob(&self, hex: &str) -> Option<Vec<u8>> {
-        let path = format!("data/docker/registry/v2/blobs/sha256/{}/{hex}/data", hex.get(..2)?);
-        std::fs::read(self.folder.path().join(path)).ok()
+        std::fs::read(self.blob_path(hex)).ok()
+    }
+
+    /// Takes a stored blob away, as a damaged disk or a careless clean-up does.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there.
+    pub fn lose(&self, hex: &str) {
+        std::fs::remove_file(self.blob_path(hex)).expect("it is there");
+    }
+
+    fn blob_path(&self, hex: &str) -> PathBuf {
+        let start = hex.get(..2).unwrap_or_default();
+        let path = format!("data/docker/registry/v2/blobs/sha256/{start}/{hex}/data");
+        self.folder.path().join(path)
     }
 }
 

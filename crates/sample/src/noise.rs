@@ -44,6 +44,44 @@ impl Read for Noise {
     }
 }
 
+/// The hex digits of noise, which compress to half.
+#[derive(Debug, Clone)]
+pub struct HexNoise {
+    noise: Noise,
+    digit: Option<u8>,
+}
+
+impl HexNoise {
+    /// Digits decided by `seed`, an even number of them.
+    pub fn new(seed: u64, len: u64) -> Self {
+        Self { noise: Noise::new(seed, len / 2), digit: None }
+    }
+}
+
+impl Read for HexNoise {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let digit = |it: u8| b"0123456789abcdef"[usize::from(it & 15)];
+        if let (Some(it), Some(first)) = (self.digit, buf.first_mut()) {
+            *first = it;
+            self.digit = None;
+            return Ok(1);
+        }
+        let mut half = vec![0; buf.len().div_ceil(2).min(64 << 10)];
+        let n = self.noise.read(&mut half)?;
+        let mut made = 0;
+        for it in &half[..n] {
+            for it in [digit(it >> 4), digit(*it)] {
+                match buf.get_mut(made) {
+                    Some(place) => *place = it,
+                    None => self.digit = Some(it),
+                }
+                made += 1;
+            }
+        }
+        Ok(made.min(buf.len()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +102,20 @@ mod tests {
             parts.extend_from_slice(&buf[..n]);
         }
         assert_eq!(parts, whole);
+    }
+
+    #[test]
+    fn digits_are_those_of_the_noise() {
+        let mut noise = Vec::new();
+        Noise::new(7, 50).read_to_end(&mut noise).expect("it never fails");
+        let (mut digits, mut part, mut source) = (Vec::new(), [0; 7], HexNoise::new(7, 100));
+        loop {
+            let n = source.read(&mut part).expect("it never fails");
+            if n == 0 {
+                break;
+            }
+            digits.extend_from_slice(&part[..n]);
+        }
+        assert_eq!(digits, hex::encode(noise).into_bytes());
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use airgap::{BundleWriter, Digest};
 use anyhow::{Context, Result};
 use flate2::read::MultiGzDecoder;
-use sample::noise::Noise;
+use sample::noise::{HexNoise, Noise};
 use sha2::{Digest as _, Sha256};
 
 use super::{Table, measure, mib, rate};
@@ -53,10 +53,10 @@ pub(super) fn run(
     })?;
     let figure = |wall| format!("{:.0} MiB/s", rate(size_mib, wall));
     table.row("`kots airgap verify`: everything checked and digested", &figure(verify), "");
-    let name = "ceiling: the same gunzip and SHA-256 on two threads, nothing else";
+    let name = "baseline: zlib-rs and SHA-NI on a thread each: the content alone, not the file";
     table.row(name, &figure(ceiling), "");
     let share = ceiling.as_secs_f64() / verify.as_secs_f64() * 100.0;
-    table.row("share of the ceiling", &format!("{share:.0} %"), "90 %");
+    table.row("share of it", &format!("{share:.0} %"), "90 %");
     table.row("baseline: `gzip -dc | sha256sum`", &figure(tools), "");
     table.row(
         "`kots airgap verify`: peak resident",
@@ -89,20 +89,23 @@ fn fastest(mut run: impl FnMut() -> Result<()>) -> Result<std::time::Duration> {
     best.context("there is a run")
 }
 
-/// What the libraries give at best: one thread reads, digests the file and decompresses, the other digests.
-fn two_threads(bundle: &Path) -> Result<()> {
-    let file = Tee { source: File::open(bundle)?, hash: Sha256::new() };
-    let mut gunzip = MultiGzDecoder::new(io::BufReader::with_capacity(128 << 10, file));
+/// What the libraries give at best: one thread reads and decompresses, the other digests what comes out.
+pub(super) fn two_threads(bundle: &Path) -> Result<()> {
+    let mut gunzip =
+        MultiGzDecoder::new(io::BufReader::with_capacity(128 << 10, File::open(bundle)?));
     let (full, chunks) = sync_channel::<Vec<u8>>(8);
+    let (used, empty) = sync_channel::<Vec<u8>>(8);
     let digest = std::thread::spawn(move || {
         let mut hash = Sha256::new();
         for chunk in chunks {
             hash.update(&chunk);
+            let _ = used.try_send(chunk);
         }
         hash.finalize()
     });
     loop {
-        let mut chunk = vec![0; 256 << 10];
+        let mut chunk = empty.try_recv().unwrap_or_default();
+        chunk.resize(256 << 10, 0);
         let n = gunzip.read(&mut chunk)?;
         if n == 0 {
             break;
@@ -115,46 +118,23 @@ fn two_threads(bundle: &Path) -> Result<()> {
     Ok(())
 }
 
-struct Tee {
-    source: File,
-    hash: Sha256,
-}
-
-impl Read for Tee {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.source.read(buf)?;
-        self.hash.update(&buf[..n]);
-        Ok(n)
-    }
+/// Whether a layer is noise, which stands for one that is compressed; the others stand for plain ones.
+fn is_noise(number: u64) -> bool {
+    number.is_multiple_of(2)
 }
 
 /// The content of a layer: noise, or the hex digits of noise, which compress to half.
 fn layer(number: u64, bytes: u64) -> Box<dyn Read> {
-    if number.is_multiple_of(2) {
-        Box::new(Noise::new(number + 1, bytes))
+    if is_noise(number) {
+        Box::new(Noise::new(2 * number, bytes))
     } else {
-        Box::new(Hex(Noise::new(number + 1, bytes.div_ceil(2))).take(bytes))
-    }
-}
-
-struct Hex(Noise);
-
-impl Read for Hex {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut half = vec![0; (buf.len() / 2).clamp(1, 64 << 10)];
-        let n = self.0.read(&mut half)?;
-        let digits = b"0123456789abcdef";
-        let both = |it: &u8| [digits[usize::from(it >> 4)], digits[usize::from(it & 15)]];
-        let text: Vec<u8> = half[..n].iter().flat_map(both).collect();
-        let n = text.len().min(buf.len());
-        buf[..n].copy_from_slice(&text[..n]);
-        Ok(n)
+        Box::new(HexNoise::new(2 * number, bytes))
     }
 }
 
 /// Registry storage with images of four layers each.
 fn write_bundle(path: &Path, size_mib: u64) -> Result<()> {
-    let bytes = (size_mib << 20) / LAYERS;
+    let bytes = (size_mib << 20) / LAYERS / 2 * 2;
     let digests: Vec<String> = (0..LAYERS)
         .map(|number| {
             let mut hash = Sha256::new();
@@ -200,6 +180,8 @@ fn write_bundle(path: &Path, size_mib: u64) -> Result<()> {
         writer.bytes(&link, digest.to_string().as_bytes())?;
     }
     for (number, hex) in (0..).zip(&digests) {
+        // As a program that compresses well does: noise is stored.
+        writer.start_member(u32::from(!is_noise(number)))?;
         writer.file(&blob(hex), bytes, &mut *layer(number, bytes))?;
     }
     io::Write::flush(&mut writer.finish()?)?;

@@ -14,6 +14,7 @@ use sample::bundle::BundleSpec;
 use sample::docker_registry::Server;
 use sample::images::{ImageSpec, Images, Layer};
 
+use super::airgap::two_threads;
 use super::{Table, measure, mib, rate};
 use crate::sh;
 
@@ -47,6 +48,9 @@ pub(super) fn run(kots: &Path, size_mib: u64, folder: &Path, table: &mut Table) 
     drop(server);
 
     let reading = read(&changed)?;
+    let started = Instant::now();
+    two_threads(&changed)?;
+    let fast = started.elapsed();
     let blobs = folder.join("push-blobs");
     unpack(&other, &blobs)?;
     let uploading = upload(&other, &blobs)?;
@@ -54,15 +58,16 @@ pub(super) fn run(kots: &Path, size_mib: u64, folder: &Path, table: &mut Table) 
 
     let seconds = |it: Duration| format!("{:.1} s", it.as_secs_f64());
     let speed = |it| format!("{} ({:.0} MiB/s)", seconds(it), rate(size_mib, it));
-    let bound = reading.max(uploading);
+    let bound = reading.min(fast).max(uploading);
     let ratio = first.wall.as_secs_f64() / bound.as_secs_f64();
     table.row(
         "`kots admin-console push-images`: first push",
         &format!("{}, {ratio:.2} × the bound", speed(first.wall)),
         "1.25 × the bound",
     );
-    table.row("the bound: the longer of the next two", &seconds(bound), "");
+    table.row("the bound: uploading, or reading the faster way", &seconds(bound), "");
     table.row("baseline: `gzip -dc | sha256sum` of the bundle", &speed(reading), "");
+    table.row("baseline: zlib-rs and SHA-NI on a thread each", &speed(fast), "");
     table.row("baseline: blobs from files, 4 uploads at once", &speed(uploading), "");
     table.row("processor time of the registry during the first push", &seconds(registry), "");
     table.row("peak resident", &format!("{:.1} MiB", mib(first.peak_kib)), "64 MiB");

@@ -314,6 +314,29 @@ fn an_index_is_kept_and_used_without_a_pass() {
 }
 
 #[test]
+fn a_copy_of_a_known_bundle_is_recognised_by_its_digest() {
+    let image = TestImage::new(vec![layer(1, 1 << 20)]);
+    let mut entries = storage_blobs("images", &image.blobs());
+    entries.extend(storage_tag("images", "one", "1.0", &image.manifest()));
+    let bytes = bundle_at(0, &airgap_yaml("docker", &["one:1.0"]), &entries);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = IndexStore::new(folder.path().join("indexes"));
+    let open = |bytes: &[u8]| {
+        let file = on_disk(bytes);
+        store.open(&file.path, &Limits::default(), &mut |_| ControlFlow::Continue(()))
+    };
+    let first = open(&bytes).expect("a good bundle");
+    let copy = open(&bytes).expect("the same bundle");
+    assert_eq!((copy.sha256, &copy.entries), (first.sha256, &first.entries));
+    // The same size, start and end, and something else between them.
+    let mut other = bytes;
+    let middle = other.len() / 2;
+    other[middle] ^= 1;
+    let error = open(&other).expect_err("it is damaged");
+    assert!(error.to_string().contains("blobs/sha256"), "{error}");
+}
+
+#[test]
 fn a_large_section_is_entered_at_its_member() {
     let layers: Vec<_> = (1..5).map(|it| layer(it, 6 << 20)).collect();
     let image = TestImage::new(layers.clone());

@@ -26,8 +26,9 @@ pub(super) async fn look(
 ) -> Result<Todo, PushError> {
     shared.keep("reach the registry", || shared.client.ping()).await.map_err(PushError::Access)?;
     let mut todo = Todo { open: (0..shared.plan.images().len()).collect(), ..Todo::default() };
-    images(shared, &mut todo, pushed).await;
+    let named = manifests(shared, &mut todo).await;
     blobs(shared, &mut todo).await;
+    present(shared, &named, &mut todo, pushed);
     sourced(shared, source, &mut todo);
     permission(shared, &mut todo).await;
     let nothing = todo.open.is_empty() && pushed.present == 0;
@@ -42,73 +43,65 @@ pub(super) async fn look(
     }
 }
 
-/// How many images are not there.
+/// How many images are not there, with all their manifests and blobs. Changes nothing.
 pub(super) async fn missing(shared: &Shared) -> Result<usize, Fault> {
     shared.keep("reach the registry", || shared.client.ping()).await?;
-    let mut found = stream::iter(0..shared.plan.images().len())
-        .map(|image| is_there(shared, image))
-        .buffered(QUESTIONS);
-    let mut missing = 0;
-    while let Some(found) = found.next().await {
-        missing += usize::from(!found?);
+    let mut there = BTreeSet::new();
+    for (image, found) in ask_manifests(shared).await {
+        if found? {
+            there.insert(image);
+        }
     }
-    Ok(missing)
+    for (place, found) in ask_blobs(shared, shared.plan.needed(&there)).await {
+        if !found? {
+            for image in shared.plan.users(&place) {
+                there.remove(&image);
+            }
+        }
+    }
+    Ok(shared.plan.images().len() - there.len())
 }
 
-/// Which images are there already.
-async fn images(shared: &Shared, todo: &mut Todo, pushed: &mut Pushed) {
-    let found: Vec<(usize, Result<bool, Fault>)> = stream::iter(0..shared.plan.images().len())
-        .map(|image| async move { (image, is_there(shared, image).await) })
-        .buffered(QUESTIONS)
-        .collect()
-        .await;
-    for (image, found) in found {
+/// Images whose manifests are there already. A manifest does not prove its blobs: registries lose some.
+async fn manifests(shared: &Shared, todo: &mut Todo) -> BTreeSet<usize> {
+    let mut named = BTreeSet::new();
+    for (image, found) in ask_manifests(shared).await {
         match found {
-            Ok(true) => {
-                todo.open.remove(&image);
-                pushed.present += 1;
-                for place in shared.plan.places(image) {
-                    shared.tally.there(&place);
-                    todo.there(&place);
-                }
-                shared.tally.set(image, ImageState::Uploaded);
-                shared.tell(&Event::Present { image });
-            }
+            Ok(true) => drop(named.insert(image)),
             Ok(false) => {}
             Err(fault) => todo.fail(shared, image, &fault.to_string(), Some(fault.clone())),
         }
     }
+    named
 }
 
-async fn is_there(shared: &Shared, image: usize) -> Result<bool, Fault> {
+async fn ask_manifests(shared: &Shared) -> Vec<(usize, Result<bool, Fault>)> {
+    stream::iter(0..shared.plan.images().len())
+        .map(|image| async move { (image, is_named(shared, image).await) })
+        .buffered(QUESTIONS)
+        .collect()
+        .await
+}
+
+/// Whether all manifests of an image are there, its own under its name.
+async fn is_named(shared: &Shared, image: usize) -> Result<bool, Fault> {
     let it = &shared.plan.images()[image];
-    let version = it.destination.version_text();
     let repository = &it.destination.repository;
     let what = format!("look for {}", it.destination);
-    let found = shared.keep(&what, || shared.client.manifest(repository, &version)).await?;
-    Ok(found == Some(it.top().digest))
+    let versions = std::iter::once((it.destination.version_text(), it.top().digest));
+    let parts = it.manifests.iter().rev().skip(1).map(|it| (it.digest.to_string(), it.digest));
+    for (version, digest) in versions.chain(parts) {
+        let asked = || shared.client.manifest(repository, &version);
+        if shared.keep(&what, asked).await? != Some(digest) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Which blobs are missing.
 async fn blobs(shared: &Shared, todo: &mut Todo) {
-    // A blob that an image which is there needs, is there.
-    let asked: Vec<Place> = shared
-        .plan
-        .needed(&todo.open)
-        .into_iter()
-        .filter(|it| !todo.have.get(&it.digest).is_some_and(|at| at.contains(&*it.repository)))
-        .collect();
-    let found: Vec<(Place, Result<bool, Fault>)> = stream::iter(asked)
-        .map(|place| async move {
-            let what = format!("look for blob {} in {}", place.digest, place.repository);
-            let asked = || shared.client.has_blob(&place.repository, place.digest);
-            let found = shared.keep(&what, asked).await;
-            (place, found)
-        })
-        .buffered(QUESTIONS)
-        .collect()
-        .await;
-    for (place, found) in found {
+    for (place, found) in ask_blobs(shared, shared.plan.needed(&todo.open)).await {
         match found {
             Ok(true) => {
                 shared.tally.there(&place);
@@ -122,6 +115,34 @@ async fn blobs(shared: &Shared, todo: &mut Todo) {
         }
     }
     todo.missing.iter().for_each(|it| shared.tally.missing(it));
+}
+
+async fn ask_blobs(
+    shared: &Shared,
+    places: impl IntoIterator<Item = Place>,
+) -> Vec<(Place, Result<bool, Fault>)> {
+    stream::iter(places)
+        .map(|place| async move {
+            let what = format!("look for blob {} in {}", place.digest, place.repository);
+            let asked = || shared.client.has_blob(&place.repository, place.digest);
+            let found = shared.keep(&what, asked).await;
+            (place, found)
+        })
+        .buffered(QUESTIONS)
+        .collect()
+        .await
+}
+
+/// Takes out the images of which everything is there.
+fn present(shared: &Shared, named: &BTreeSet<usize>, todo: &mut Todo, pushed: &mut Pushed) {
+    for image in named.iter().copied() {
+        let lacks = shared.plan.places(image).any(|it| todo.missing.contains(&it));
+        if !lacks && todo.open.remove(&image) {
+            pushed.present += 1;
+            shared.tally.set(image, ImageState::Uploaded);
+            shared.tell(&Event::Present { image });
+        }
+    }
 }
 
 /// Ends images of which a part is nowhere.

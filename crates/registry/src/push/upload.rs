@@ -3,11 +3,14 @@
 //! A part stays in memory until the registry has confirmed it, so a fault costs that part and no more, as long as the
 //! registry still knows the upload: how much of it is there is asked, never assumed. When it does not, the upload is
 //! lost and the blob is read again. A blob that fits into one part goes in one piece and is never lost.
+//!
+//! What was read while a part was on its way is the next part, up to what [`super::pace`] allows.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::plan::Place;
 use super::{Event, Shared};
@@ -85,25 +88,33 @@ impl Upload {
     ///
     /// [`Ended`]
     pub(super) async fn run(mut self) -> Result<u64, Ended> {
-        let first = self.parts.recv().await.ok_or(Ended::Cut)?;
+        let mut ended = self.receive().await?;
         self.shared.tally.waiting_for(self.what.clone());
-        let all = first.at == 0 || first.bytes.is_empty();
-        if self.session.is_none() && all && first.bytes.len() as u64 == self.size {
-            self.whole(first.bytes).await?;
-            return Ok(self.sent);
-        }
-        let mut next = Some(first);
-        while let Some(part) = next {
-            if part.at == u64::MAX {
-                break;
+        if self.session.is_none() && self.size <= self.shared.pace.part() as u64 {
+            while !ended {
+                ended = self.receive().await?;
             }
-            self.take(part).await?;
-            next = self.parts.recv().await;
-            if next.is_none() {
+            if self.held() != self.size {
                 return Err(Ended::Cut);
             }
+            match self.whole().await {
+                Err(Ended::Failed(fault))
+                    if self.shared.pace.refused(self.held_bytes(), &fault) => {}
+                whole => return whole.map(|()| self.sent),
+            }
         }
-        self.flush().await?;
+        loop {
+            if self.session.is_none() {
+                self.session = Some(self.begin().await?);
+            }
+            if ended || self.held() >= self.least() {
+                self.flush().await?;
+            }
+            if ended {
+                break;
+            }
+            ended = self.receive().await?;
+        }
         if self.there != self.size {
             return Err(Ended::Cut);
         }
@@ -111,15 +122,34 @@ impl Upload {
         Ok(self.sent)
     }
 
+    /// Waits for parts and takes what there is, up to what is sent at once. Whether the blob ended.
+    async fn receive(&mut self) -> Result<bool, Ended> {
+        let mut part = self.parts.recv().await.ok_or(Ended::Cut)?;
+        let most = self.shared.pace.part() as u64;
+        loop {
+            if part.at == u64::MAX {
+                return Ok(true);
+            }
+            self.take(&part)?;
+            if self.held() >= most {
+                return Ok(false);
+            }
+            match self.parts.try_recv() {
+                Ok(next) => part = next,
+                Err(_) => return Ok(false),
+            }
+        }
+    }
+
     /// A blob in one piece. Whatever goes wrong, it is asked for and sent again.
-    async fn whole(&mut self, bytes: Bytes) -> Result<(), Ended> {
+    async fn whole(&mut self) -> Result<(), Ended> {
         let (repository, digest) = (Arc::clone(&self.place.repository), self.place.digest);
-        let body: Vec<Bytes> = if bytes.is_empty() { Vec::new() } else { vec![bytes] };
         let mut attempt = 0;
         loop {
             let session = self.begin().await?;
             self.sent += self.size;
-            let ended = self.shared.client.complete(&repository, &session, digest, &body).await;
+            let ended =
+                self.shared.client.complete(&repository, &session, digest, &self.held).await;
             let fault = match ended {
                 Ok(()) => {
                     self.shared.patience.came_through();
@@ -146,8 +176,8 @@ impl Upload {
         self.shared.keep(&self.what, asked).await
     }
 
-    /// Takes a part, without what the registry has of it, and sends what is held once it is enough.
-    async fn take(&mut self, part: Part) -> Result<(), Ended> {
+    /// Takes a part, without what the registry has of it.
+    fn take(&mut self, part: &Part) -> Result<(), Ended> {
         let next = self.there + self.held();
         if part.at > next {
             return Err(Ended::Cut);
@@ -156,33 +186,56 @@ impl Upload {
         if skip < part.bytes.len() {
             self.held.push(part.bytes.slice(skip..));
         }
-        let session = match self.session.take() {
-            Some(session) => session,
-            None => self.begin().await?,
-        };
-        let least = session.chunk_min.min(self.room());
-        self.session = Some(session);
-        if self.held() < least { Ok(()) } else { self.flush().await }
+        Ok(())
+    }
+
+    /// Bytes that are worth a request, or that the registry wants in one.
+    fn least(&self) -> u64 {
+        let wanted = self.session.as_ref().map_or(0, |it| it.chunk_min);
+        wanted.max(self.shared.pace.least() as u64).min(self.room())
     }
 
     fn held(&self) -> u64 {
-        self.held.iter().map(|it| it.len() as u64).sum()
+        self.held_bytes() as u64
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held.iter().map(Bytes::len).sum()
+    }
+
+    /// The first of what is held, as much as is sent at once.
+    fn next_part(&self) -> Vec<Bytes> {
+        let mut left = self.shared.pace.part().max(usize::try_from(self.least()).unwrap_or(0));
+        let mut part = Vec::new();
+        for bytes in &self.held {
+            let bytes = bytes.slice(..bytes.len().min(left));
+            left -= bytes.len();
+            part.push(bytes);
+            if left == 0 {
+                break;
+            }
+        }
+        part
     }
 
     /// Sends what is held.
     async fn flush(&mut self) -> Result<(), Ended> {
         let Some(mut session) = self.session.take() else { return Ok(()) };
-        let held = self.held();
-        let end = self.there + held;
+        let all = self.there + self.held();
         let mut attempt = 0;
-        while self.there < end {
-            self.sent += end - self.there;
-            let client = &self.shared.client;
-            let ended = client.send(&self.place.repository, &session, self.there, &self.held).await;
+        while self.there < all {
+            let part = self.next_part();
+            let bytes: usize = part.iter().map(Bytes::len).sum();
+            let end = self.there + bytes as u64;
+            self.sent += bytes as u64;
+            let (client, started) = (&self.shared.client, Instant::now());
+            let ended = client.send(&self.place.repository, &session, self.there, &part).await;
+            drop(part);
             let before = self.there;
             match ended {
                 Ok(next) => {
                     self.shared.patience.came_through();
+                    self.shared.pace.took(bytes, started.elapsed());
                     let confirmed = self.believed(&next, end).await?;
                     session = next;
                     self.advance(confirmed);
@@ -191,7 +244,7 @@ impl Upload {
                 Err(fault) => {
                     attempt += 1;
                     // A range that does not fit is asked about, not waited for.
-                    if fault.status() != Some(416) {
+                    if !self.shared.pace.refused(bytes, &fault) && fault.status() != Some(416) {
                         self.shared.wait(&self.what, fault, attempt).await?;
                     } else if attempt > 10 {
                         return Err(Ended::Lost(fault.to_string()));

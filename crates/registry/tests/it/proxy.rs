@@ -28,6 +28,7 @@ pub(crate) enum Disturb {
     ResetAfter,
 }
 
+/// Decides by method, path and length.
 pub(crate) type Decide = dyn Fn(&Method, &str, usize) -> Disturb + Send + Sync;
 
 /// What came by.
@@ -75,6 +76,14 @@ impl Proxy {
     /// That passes everything on.
     pub(crate) async fn counting(port: u16) -> Self {
         Self::start(port, Arc::new(|_, _, _| Disturb::Pass)).await
+    }
+
+    /// That takes no more than so many bytes in one request.
+    pub(crate) async fn limiting(port: u16, limit: usize) -> Self {
+        let decide = move |_: &Method, _: &str, length: usize| {
+            if length > limit { Disturb::Answer(413) } else { Disturb::Pass }
+        };
+        Self::start(port, Arc::new(decide)).await
     }
 
     /// That disturbs one request in ten, each in a way of its own.
@@ -133,7 +142,9 @@ async fn handle(
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.requests += 1;
         *seen.methods.entry(parts.method.to_string()).or_default() += 1;
-        let disturb = decide(&parts.method, &path, seen.requests);
+        let length = parts.headers.get("content-length");
+        let length = length.and_then(|it| it.to_str().ok()?.parse().ok()).unwrap_or(0);
+        let disturb = decide(&parts.method, &path, length);
         seen.disturbed += usize::from(disturb != Disturb::Pass);
         disturb
     };

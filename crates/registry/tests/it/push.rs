@@ -13,7 +13,7 @@ use crate::watch::Watch;
 
 /// Parts small enough that blobs have many of them.
 pub(crate) fn options() -> Options {
-    Options { chunk: 64 << 10, ..Options::default() }
+    Options { chunk: 64 << 10, chunks: 8, part: 64 << 10, ..Options::default() }
 }
 
 pub(crate) async fn push_to(
@@ -90,6 +90,38 @@ async fn one_changed_layer_is_all_that_is_sent() {
     let pushed =
         push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("pushed");
     assert_eq!((pushed.blobs, pushed.sent), (2, changed.size + config));
+    assert_there(&server, "ns", &images);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blob_that_the_registry_lost_is_sent_again_though_its_manifest_is_there() {
+    let Some(server) = Server::plain() else { return };
+    let mut images = Images::new(12);
+    let layers: Vec<_> = (0..3).map(|_| images.blob(100_000)).collect();
+    let manifest = images.docker(layers.clone());
+    images.image("quay.io/org/app:1", vec![manifest]);
+    push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("pushed");
+    server.lose(&layers[1].digest.hex());
+    let again =
+        push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("pushed");
+    assert_eq!((again.present, again.pushed, again.sent), (0, 1, layers[1].size));
+    assert!(server.blob(&layers[1].digest.hex()).is_some());
+}
+
+/// Large parts as they are by default, through what refuses them.
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_become_smaller_where_large_ones_are_refused() {
+    let Some(server) = Server::plain() else { return };
+    let proxy = Proxy::limiting(server.port(), 4 << 20).await;
+    let mut images = Images::new(13);
+    let layer = images.blob(40 << 20);
+    let manifest = images.docker(vec![layer.clone()]);
+    images.image("quay.io/org/app:1", vec![manifest]);
+    let watch = Watch::new();
+    let pushed = push_to(proxy.port, "ns", &images, Options::default(), &watch).await;
+    assert_eq!(pushed.expect("pushed").passes, 1);
+    assert!(proxy.with(|it| it.disturbed) > 0, "no part was large");
+    assert_eq!(watch.with(|it| it.waits), 0);
     assert_there(&server, "ns", &images);
 }
 
