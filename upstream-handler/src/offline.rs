@@ -7,6 +7,8 @@
 //! The tree replaces what an earlier run wrote to OUT; an operator's `overlays/downstreams` there stay.
 //! Nothing is sent anywhere and nothing outside OUT is written.
 
+#[cfg(test)]
+mod cases;
 mod charts;
 mod input;
 mod options;
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::release::{
-    self, Built, Input, Preflights, Programs, ReleaseError, Surroundings, UPSTREAM,
+    self, Broken, Built, Input, Preflights, Programs, ReleaseError, Surroundings, UPSTREAM,
 };
 use input::Given;
 pub use options::Options;
@@ -38,6 +40,8 @@ pub struct Job {
     pub out: PathBuf,
     /// The licence; else `userdata/license.yaml` of the release.
     pub license: Option<PathBuf>,
+    /// Files with root keys to trust besides the production key.
+    pub license_root_keys: Vec<PathBuf>,
     /// The operator's values; else `userdata/config.yaml` of the release.
     pub config_values: Option<PathBuf>,
     /// Namespace, slug, images, downstreams, ….
@@ -49,10 +53,12 @@ pub struct Job {
 pub struct Outcome {
     /// The version in OUT.
     pub built: Built,
-    /// Documents that are not YAML, a sentence each: they are not deployed.
+    /// What does not render and documents that are not YAML, a sentence each: all of them are left out.
     pub problems: Vec<String>,
-    /// What else is worth knowing.
+    /// What a vendor should look at.
     pub notes: Vec<String>,
+    /// What is as it should be and yet worth a word.
+    pub facts: Vec<String>,
 }
 
 /// Why nothing was rendered.
@@ -124,7 +130,8 @@ pub fn render(job: &Job) -> Result<Outcome, OfflineError> {
     let upstream = tree.join(UPSTREAM);
     fs::create_dir_all(&upstream).map_err(file("make", &upstream))?;
     let files = upstream::mirror::release_files(root)?;
-    for (path, bytes) in files.iter().chain(&charts::beside(root, &files)?) {
+    let (packed, sources) = charts::beside(root, &files)?;
+    for (path, bytes) in files.iter().chain(&packed) {
         release::tree::write_bytes(&upstream, path, bytes)?;
     }
     let changes = [Some(&job.out), Some(&job.release).filter(|_| is_tree)];
@@ -135,13 +142,19 @@ pub fn render(job: &Job) -> Result<Outcome, OfflineError> {
     }
 
     let options = &job.options;
-    let console_namespace =
-        crate::env::read(crate::env::POD_NAMESPACE).unwrap_or_else(|| options.namespace.clone());
+    let pod_namespace = crate::env::read(crate::env::POD_NAMESPACE);
+    let namespace = options
+        .namespace
+        .clone()
+        .or_else(|| crate::env::read(crate::env::KOTSADM_TARGET_NAMESPACE))
+        .or_else(|| pod_namespace.clone())
+        .unwrap_or_else(|| "default".to_owned());
+    let console_namespace = pod_namespace.unwrap_or_else(|| namespace.clone());
     let built = release::build(
         &tree,
         &Input {
             app_slug: options.app_slug.as_deref().unwrap_or(&given.license.license.app_slug),
-            namespace: &options.namespace,
+            namespace: &namespace,
             console_namespace: &console_namespace,
             app_id: &options.app_id,
             console_id: "",
@@ -160,6 +173,7 @@ pub fn render(job: &Job) -> Result<Outcome, OfflineError> {
             preflights: Preflights::Run,
             surroundings: &Surroundings::of_environment(),
             now: jiff::Timestamp::now(),
+            broken: Broken::LeftOut,
         },
     )?;
     if let (true, Some(text)) = (options.keeps_values, &given.values_text) {
@@ -170,8 +184,19 @@ pub fn render(job: &Job) -> Result<Outcome, OfflineError> {
     }
     put(&tree, &job.out)?;
     let problem = |it: &wire::app::YamlError| format!("{}: {}", it.path, it.error);
-    let problems = built.yaml_errors.iter().map(problem).collect();
-    let mut notes = given.notes;
+    let failed = built.failures.iter().map(ReleaseError::told);
+    let problems = failed.chain(built.yaml_errors.iter().map(problem)).collect();
+    let (mut facts, mut notes) = (Vec::new(), given.notes);
+    if given.is_unlicensed && files.values().any(|it| reads_license(it)) {
+        notes.push("there is no licence: templates read empty fields".to_owned());
+    }
+    for lacking in &built.lacking {
+        if lacking.is_locked && sources.contains(&lacking.archive) {
+            facts.push(lacking.told_of_sources());
+        } else {
+            notes.push(lacking.told());
+        }
+    }
     notes.extend(built.notes.iter().cloned());
     if !built.required_items.is_empty() {
         notes.push(format!(
@@ -179,7 +204,13 @@ pub fn render(job: &Job) -> Result<Outcome, OfflineError> {
             kinds::config::required_message(&built.required_items)
         ));
     }
-    Ok(Outcome { built, problems, notes })
+    Ok(Outcome { built, problems, notes, facts })
+}
+
+/// Whether a file's templates read the licence.
+fn reads_license(file: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(file);
+    ["LicenseFieldValue", "LicenseDockerCfg"].iter().any(|it| text.contains(it))
 }
 
 /// Refuses a place that holds anything but an earlier run's trees.

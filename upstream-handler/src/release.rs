@@ -26,18 +26,20 @@ pub(crate) mod contexts;
 mod deliver;
 mod error;
 mod facts;
+mod ingest;
 mod input;
 mod stage;
 pub(crate) mod tree;
 pub(crate) mod vendor;
 mod version;
 
+pub use crate::render::charts::lacking::{Dependency, Lacking};
 pub use crate::render::programs::{ProgramError, Programs};
 pub use build::{Built, Status, build};
 pub use error::ReleaseError;
 pub use facts::{Chart, Facts};
 pub(crate) use input::KOTS_VERSION;
-pub use input::{Input, Preflights, Surroundings};
+pub use input::{Broken, Input, Preflights, Surroundings};
 pub use tree::{BASE, DOWNSTREAM, HELM, KOTS_KINDS, RENDERED, UPSTREAM, USERDATA};
 pub use version::{KotsVersions, Version, kots_versions};
 

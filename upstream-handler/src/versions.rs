@@ -29,8 +29,8 @@ use crate::http::once::Once;
 use crate::http::reply::Reply;
 use crate::registry_settings::{LockedPassword, StoredRegistry};
 use crate::release::{
-    self, Built, DOWNSTREAM, Facts, Input, KotsVersions, Preflights, ReleaseError, UPSTREAM,
-    USERDATA, Version,
+    self, Broken, Built, DOWNSTREAM, Facts, Input, KotsVersions, Lacking, Preflights, ReleaseError,
+    UPSTREAM, USERDATA, Version,
 };
 use crate::render::programs::Programs;
 use crate::store::apps::{AppRow, StoredLicense, put_installed, put_license, put_registry};
@@ -213,8 +213,15 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
         preflights: recipe.preflights,
         surroundings: &shared.surroundings,
         now: jiff::Timestamp::now(),
+        broken: Broken::Refused,
     };
     let built = release::build(&tree, &input).map_err(MakeError::Build)?;
+    let lacking: Vec<_> = built.lacking.iter().map(Lacking::told).collect();
+    for note in built.notes.iter().chain(&lacking) {
+        tracing::warn!(app = recipe.app.slug, sequence, "{note}");
+    }
+    let overlooked = std::iter::once(built.overlooked.clone()).filter(|it| !it.is_empty());
+    let status_info = overlooked.chain(lacking).collect::<Vec<_>>().join("; ");
     let version = Version::open(&tree).map_err(MakeError::Build)?;
     if let Some(next) = &recipe.next_values {
         judge_next(&version, &built, next, &input)?;
@@ -232,6 +239,7 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
         sequence,
         source: recipe.source,
         status: built.status.as_str(),
+        status_info,
         channel_id: installation.channel_id.clone(),
         channel_name: installation.channel_name.clone(),
         update_cursor: installation.update_cursor.clone(),

@@ -138,7 +138,8 @@ impl HelmChart {
     }
 
     /// The values to install with: `values`, then every `optionalValues` whose condition is true,
-    /// in order. Keys are sorted, as Go writes them.
+    /// in order. Keys are sorted, as Go writes them. A key with the text `null` becomes a null, which
+    /// removes the chart's own default.
     pub fn merged_values(&self) -> Map<String, Value> {
         let mut merged = self.spec.values.clone();
         for optional in &self.spec.optional_values {
@@ -151,8 +152,32 @@ impl HelmChart {
                 merged.extend(optional.values.clone());
             }
         }
+        sorted(with_nulls(merged))
+    }
+
+    /// The values to find images with, in the same form. Where they alone do not render a chart, those
+    /// it is installed with may stand below them ([`HelmChart::builder_over_values`]).
+    pub fn builder_values(&self) -> Map<String, Value> {
+        sorted(with_nulls(self.spec.builder.clone()))
+    }
+
+    /// The values to find images with, over those to install with.
+    pub fn builder_over_values(&self) -> Map<String, Value> {
+        let mut merged = self.merged_values();
+        merge(&mut merged, &self.builder_values());
         sorted(merged)
     }
+}
+
+/// Turns the text `null` of a key into a null, but not inside of lists: a vendor has no other way to say
+/// that a default of the chart is to go, since a plain null is dropped from a kind.
+fn with_nulls(map: Map<String, Value>) -> Map<String, Value> {
+    let turned = |value| match value {
+        Value::String(text) if text == "null" => Value::Null,
+        Value::Object(map) => Value::Object(with_nulls(map)),
+        other => other,
+    };
+    map.into_iter().map(|(key, value)| (key, turned(value))).collect()
 }
 
 fn sorted(map: Map<String, Value>) -> Map<String, Value> {
@@ -213,6 +238,24 @@ mod tests {
         );
         let merged = Value::Object(chart.merged_values());
         assert_eq!(merged, json!({"a": {"x": 3, "y": 2}, "b": {"z": null}}));
+    }
+
+    #[test]
+    fn the_text_null_removes_a_default() {
+        let chart = check(
+            "kots.io/v1beta2",
+            &json!({
+                "values": {"a": {"x": "null", "y": "Null"}, "list": ["null", {"z": "null"}]},
+                "optionalValues": [{"when": "true", "values": {"b": "null"}}],
+                "builder": {"c": "null"},
+            }),
+        );
+        assert_eq!(
+            Value::Object(chart.merged_values()),
+            json!({"a": {"x": null, "y": "Null"}, "b": null, "list": ["null", {"z": "null"}]})
+        );
+        assert_eq!(Value::Object(chart.builder_values()), json!({"c": null}));
+        assert_eq!(chart.builder_over_values().len(), 4);
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// The licence. Default: userdata/license.yaml of the release.
     #[arg(long, value_name = "FILE")]
     license: Option<PathBuf>,
+    /// PEM file of a root key to trust besides the production key. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    license_root_key: Vec<PathBuf>,
     /// The operator's values. Default: userdata/config.yaml of the release.
     #[arg(long, value_name = "FILE")]
     config_values: Option<PathBuf>,
@@ -45,6 +48,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         release: args.release,
         out: args.out,
         license: args.license,
+        license_root_keys: args.license_root_key,
         config_values: args.config_values,
         options,
     };
@@ -68,7 +72,15 @@ fn report(job: &Job, outcome: &Outcome) -> ExitCode {
         say(&format!("problem: {problem}"));
     }
     let (manifests, charts) = (outcome.built.manifests.len(), outcome.built.charts.len());
-    let done = format!("rendered {manifests} objects and {charts} charts to {}", job.out.display());
+    let mut done =
+        format!("rendered {manifests} objects and {charts} charts to {}", job.out.display());
+    if !outcome.problems.is_empty() {
+        done.push_str(", without what is named above");
+    }
+    for fact in &outcome.facts {
+        done.push('\n');
+        done.push_str(fact);
+    }
     // A closed pipe is the reader's way to say that it has seen enough.
     let _ = writeln!(std::io::stdout(), "{done}");
     if outcome.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::registry_settings::LockedPassword;
 use crate::release::contexts::Screen;
 use crate::release::vendor::{Vendor, VendorConfig};
-use crate::release::{Input, Preflights, Programs, ReleaseError};
+use crate::release::{Broken, Input, Preflights, Programs, ReleaseError};
 use crate::store::apps::AppRow;
 use crate::store::versions::{VersionContent, VersionRow};
 use crate::versions;
@@ -97,6 +97,7 @@ pub(crate) fn show(
         preflights: Preflights::Skip,
         surroundings: &shared.surroundings,
         now: jiff::Timestamp::now(),
+        broken: Broken::Refused,
     };
     let resolved = Screen::resolve(&vendor, &input, rand::random())
         .map_err(|error| ShowError::Release(Box::new(error)))?;

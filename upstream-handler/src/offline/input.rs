@@ -16,6 +16,8 @@ use crate::release::USERDATA;
 #[derive(Debug)]
 pub(super) struct Given {
     pub(super) license: VerifiedLicense,
+    /// Whether there is none; every field of it is empty.
+    pub(super) is_unlicensed: bool,
     pub(super) values: ConfigValues,
     /// The document the values came from.
     pub(super) values_text: Option<String>,
@@ -28,12 +30,12 @@ pub(super) struct Given {
 impl Given {
     /// Reads it; `root` is the folder of the release's files.
     pub(super) fn read(job: &Job, root: &Path) -> Result<Self, OfflineError> {
-        let mut notes = Vec::new();
+        let (mut notes, mut is_unlicensed) = (Vec::new(), false);
         let own = |name: &str| Some(root.join(USERDATA).join(name)).filter(|it| it.is_file());
         let license = if let Some(path) = job.license.clone().or_else(|| own("license.yaml")) {
-            license(&path, &mut notes)?
+            license(&path, &job.license_root_keys, &mut notes)?
         } else {
-            notes.push("there is no licence: templates read empty fields".to_owned());
+            is_unlicensed = true;
             VerifiedLicense {
                 license: License::default(),
                 raw: String::new(),
@@ -65,7 +67,16 @@ impl Given {
             what: error.to_string(),
         })?;
         let installation = installation(job, &license.license, stored);
-        Ok(Self { license, values, values_text, installation, identity_config, cipher, notes })
+        Ok(Self {
+            license,
+            is_unlicensed,
+            values,
+            values_text,
+            installation,
+            identity_config,
+            cipher,
+            notes,
+        })
     }
 }
 
@@ -97,9 +108,17 @@ fn installation(job: &Job, license: &License, stored: Installation) -> Installat
 }
 
 /// Reads a licence. One that does not verify is used as it is written: nothing is deployed from here.
-fn license(path: &Path, notes: &mut Vec<String>) -> Result<VerifiedLicense, OfflineError> {
+fn license(
+    path: &Path,
+    root_keys: &[PathBuf],
+    notes: &mut Vec<String>,
+) -> Result<VerifiedLicense, OfflineError> {
     let raw = text(path)?;
-    match verify(&raw, &RootKeys::production()) {
+    let mut trusted = RootKeys::production();
+    for path in root_keys {
+        trusted.add_pem(&text(path)?).map_err(|error| content(path, &error))?;
+    }
+    match verify(&raw, &trusted) {
         Ok(license) => Ok(license),
         Err(error) => {
             let mut document = yaml::to_value(&raw).map_err(|error| content(path, &error))?;

@@ -16,8 +16,8 @@ const TEST_KEY: &str = "4FxTKorpUz/cbjJnUcTBAnJrSWlUqhhiVFS1Nhime+xQP9Dl";
 /// Of an installation what a release alone does not say.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Namespace the application is deployed to.
-    pub namespace: String,
+    /// Namespace the application is deployed to; `None` for that of the environment.
+    pub namespace: Option<String>,
     /// The application's slug in the console; the licence's when `None`.
     pub app_slug: Option<String>,
     /// The application's id in the console.
@@ -64,7 +64,7 @@ pub struct ReleaseOptions {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            namespace: "default".to_owned(),
+            namespace: None,
             app_slug: None,
             app_id: String::new(),
             sequence: 0,
@@ -121,7 +121,8 @@ impl Options {
     }
 
     fn section(&mut self, section: &Value) {
-        set(&mut self.namespace, section, "Namespace");
+        self.namespace =
+            Some(text(section, "Namespace")).filter(|it| !it.is_empty()).or(self.namespace.take());
         set(&mut self.app_id, section, "AppID");
         set(&mut self.channel_id, section, "AppSelectedChannelID");
         set(&mut self.release.update_cursor, section, "UpdateCursor");
@@ -208,7 +209,10 @@ mod tests {
     #[test]
     fn cases_of_every_kind_are_read() {
         let pull = Options::parse("PullOptions: {Namespace: ns, RewriteImages: true, RewriteImageOptions: {Hostname: h, IsReadOnly: true}, Downstreams: [a, b], AppSelectedChannelID: c}").expect("options");
-        assert_eq!((&*pull.namespace, pull.app_slug.as_deref()), ("ns", Some("my-app")));
+        assert_eq!(
+            (pull.namespace.as_deref(), pull.app_slug.as_deref()),
+            (Some("ns"), Some("my-app"))
+        );
         assert_eq!(
             (&*pull.registry.host, pull.registry.is_read_only, pull.rewrite_images),
             ("h", true, true)

@@ -12,11 +12,13 @@ use wire::app::YamlError;
 
 use super::contexts::{Screen, Templates, contexts};
 use super::deliver::{self, Delivery};
+use super::ingest;
 use super::stage::{Collected, Stage};
 use super::tree::{self, KOTS_KINDS, UPSTREAM, USERDATA, write};
 use super::vendor::{Vendor, VendorConfig};
-use super::{Chart, Facts, Input, KOTS_VERSION, Preflights, ReleaseError};
+use super::{Broken, Chart, Facts, Input, KOTS_VERSION, Preflights, ReleaseError};
 use crate::preflight;
+use crate::render::charts::lacking::Lacking;
 use crate::render::charts::sdk;
 use crate::render::sources;
 
@@ -44,6 +46,12 @@ pub struct Built {
     pub manifests: Vec<String>,
     /// Documents that could not be read and are not deployed.
     pub yaml_errors: Vec<YamlError>,
+    /// What does not render and was left out; empty unless the input allows that.
+    pub failures: Vec<ReleaseError>,
+    /// That checks of charts may have been overlooked, in words; empty when they were not.
+    pub overlooked: String,
+    /// Charts that lack what they depend on.
+    pub lacking: Vec<Lacking>,
     /// What was left out on purpose, in words, for the log.
     pub notes: Vec<String>,
 }
@@ -98,7 +106,8 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
     tree::clear(dir)?;
     let root = dir.join(UPSTREAM);
     let files = tree::vendor_files(&root)?;
-    let sources = sources::find(&root, &files)?;
+    let mut sources = sources::find(&root, &files)?;
+    let left_out = ingest::take_in(&root, &mut sources)?;
     let vendor = Vendor::read(&root, &sources)?;
     let domains = domains(&contexts(&vendor, input, seed));
     let sdk = sdk::Facts {
@@ -108,7 +117,7 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
         user_agent: format!("KOTS/v{KOTS_VERSION}"),
         is_airgap: input.is_airgap,
         license: &input.license.license,
-        license_text: &input.license.raw,
+        license_text: &written_anew(&input.license.raw),
         hosts: [&domains.proxy, &domains.registry],
     };
     sdk::configure(&root, &files, &sdk)?;
@@ -131,7 +140,20 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
         mut charts,
         base,
         mut notes,
-    } = stage.finish()?;
+        unseen,
+        lacking,
+        failures,
+    } = stage.finish();
+    let failures = match input.broken {
+        Broken::LeftOut => failures,
+        Broken::Refused => match ReleaseError::of(failures) {
+            Some(error) => return Err(error),
+            None => Vec::new(),
+        },
+    };
+    notes.extend(left_out);
+    let overlooked = overlooked(&unseen);
+    notes.extend(Some(overlooked.clone()).filter(|it| !it.is_empty()));
     for preflight in preflight::charts::collect(dir)? {
         facts.note(&preflight.kind, &preflight.value, &preflight.text).map_err(|source| {
             let kind = preflight.kind.kind.clone();
@@ -175,8 +197,25 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
         charts,
         manifests,
         yaml_errors,
+        failures,
+        overlooked,
+        lacking,
         notes,
     })
+}
+
+/// Says which charts were not looked into for preflights; empty when all were.
+fn overlooked(unseen: &[String]) -> String {
+    if unseen.is_empty() {
+        return String::new();
+    }
+    let names = unseen.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    format!(
+        "preflights inside of {} {names} are not known and will not be run: the program `helm` was not \
+         found; install it or set {}",
+        if unseen.len() == 1 { "the chart" } else { "the charts" },
+        crate::env::KOTS_HELM,
+    )
 }
 
 /// Writes what belongs to the installation, where the original has it and where it reads it.

@@ -12,13 +12,24 @@ use crate::render::programs::Programs;
 
 /// Packs a chart: `Chart.yaml` and what is given.
 fn pack(case: &Case, meta: &str, files: &[(&str, &str)]) {
+    let files = files.iter().map(|(path, text)| (*path, text.as_bytes()));
+    pack_bytes(case, meta, &files.collect::<Vec<_>>());
+}
+
+fn packed(folder: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = BundleWriter::new(Vec::new());
-    for (path, text) in [("Chart.yaml", meta)].iter().chain(files) {
-        writer.bytes(&format!("web/{path}"), text.as_bytes()).expect("an entry");
+    for (path, bytes) in files {
+        writer.bytes(&format!("{folder}/{path}"), bytes).expect("an entry");
     }
+    writer.finish().expect("an archive")
+}
+
+fn pack_bytes(case: &Case, meta: &str, files: &[(&str, &[u8])]) {
+    let all: Vec<_> =
+        std::iter::once(("Chart.yaml", meta.as_bytes())).chain(files.iter().copied()).collect();
     let path = case.dir.path().join(UPSTREAM).join("web-1.0.0.tgz");
     fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-    fs::write(path, writer.finish().expect("an archive")).expect("a chart");
+    fs::write(path, packed("web", &all)).expect("a chart");
 }
 
 const META: &str = "apiVersion: v2\nname: web\nversion: 1.0.0\n";
@@ -36,6 +47,60 @@ fn without_helm_only_a_chart_that_needs_it_is_refused() {
     let built = case.build().expect("a version");
     assert_eq!(built.charts[0].archive, "helm/web/web-1.0.0.tgz");
     insta::assert_snapshot!(built.notes.join("\n"), @"the Helm release `web` is not shown rendered and its images are not known: the program `helm` was not found");
+}
+
+#[test]
+fn checks_of_a_chart_that_is_not_rendered_are_missed_aloud() {
+    let mut case = Case::with(&[("c.yaml", NEW)]);
+    case.programs = Programs::default();
+    let template = "kind: Preflight\napiVersion: troubleshoot.sh/v1beta2\n";
+    let sub =
+        packed("sub", &[("Chart.yaml", b"name: sub"), ("templates/a.yaml", template.as_bytes())]);
+    pack_bytes(&case, META, &[("charts/sub-1.tgz", &sub)]);
+    let built = case.build().expect("a version");
+    insta::assert_snapshot!(built.overlooked, @"preflights inside of the chart `web` are not known and will not be run: the program `helm` was not found; install it or set KOTS_HELM");
+    pack(&case, META, &[("templates/a.yaml", "kind: Secret\n"), ("README.md", "Preflight")]);
+    assert_eq!(case.build().expect("a version").overlooked, "");
+}
+
+#[test]
+fn a_packed_sub_chart_is_as_one_in_a_folder() {
+    let kind = format!("{OLD}  useHelmInstall: true\n");
+    let case = Case::with(&[("c.yaml", &kind)]);
+    if !has_helm(&case) {
+        return;
+    }
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Chart.Name }}}\n";
+    let deep = packed(
+        "deep",
+        &[
+            ("Chart.yaml", b"apiVersion: v2\nname: deep\nversion: 0.1.0\n"),
+            ("templates/a.yaml", map.as_bytes()),
+        ],
+    );
+    let sub = packed(
+        "sub",
+        &[
+            ("Chart.yaml", b"apiVersion: v2\nname: sub\nversion: 0.1.0\n"),
+            ("templates/a.yaml", map.as_bytes()),
+            ("charts/deep-0.1.0.tgz", &deep),
+        ],
+    );
+    let meta = format!("{META}dependencies: [{{name: sub, version: 0.1.0}}]\n");
+    pack_bytes(&case, &meta, &[("charts/sub-0.1.0.tgz", &sub)]);
+    case.build().unwrap_or_else(|error| panic!("{}", told(&error)));
+    let files = list(&case.dir.path().join("base/charts/web"));
+    insta::assert_snapshot!(files.join("\n"), @r"
+    Chart.yaml
+    charts/sub/Chart.yaml
+    charts/sub/charts/deep/Chart.yaml
+    charts/sub/charts/deep/kustomization.yaml
+    charts/sub/charts/deep/templates/a.yaml
+    charts/sub/kustomization.yaml
+    charts/sub/templates/a.yaml
+    kustomization.yaml
+    values.yaml
+    ");
 }
 
 #[test]
@@ -62,6 +127,7 @@ fn a_chart_that_does_not_render_is_named_with_its_line() {
             told.contains("web/templates/pod.yaml:1:6") && told.contains("give a host"),
             "{told}"
         );
+        assert!(told.ends_with("the chart requires `.Values.host`, which has no value: give it one in `values` of `c.yaml`"), "{told}");
     }
 }
 

@@ -54,6 +54,17 @@ pub struct Input<'a> {
     pub surroundings: &'a Surroundings,
     /// What `Now` answers.
     pub now: jiff::Timestamp,
+    /// What becomes of a release of which a part does not render.
+    pub broken: Broken,
+}
+
+/// What becomes of a release of which a part does not render.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// It is no version.
+    Refused,
+    /// The part is left out and told in [`super::Built::failures`]; for looking at the rest.
+    LeftOut,
 }
 
 /// The KOTS whose rendering this is, for templates and releases that ask.

@@ -1,5 +1,6 @@
 //! A release on its way through rendering: each document is put where it belongs.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use kinds::config::{Config, expand_repeats};
@@ -7,6 +8,7 @@ use kinds::gvk::{Gvk, is_included};
 use kinds::helm_chart::HelmChart;
 use kinds::yaml::{self, split_documents};
 use serde_json::Value;
+use tempfile::TempDir;
 use wire::app::YamlError;
 
 use super::contexts::{Screen, Templates};
@@ -15,6 +17,7 @@ use super::tree::{
 };
 use super::{Chart, Facts, Input, ReleaseError};
 use crate::render::charts::choose::{self, ChartKind};
+use crate::render::charts::lacking::{self, Lacking};
 use crate::render::charts::template::{Rendered, with_hook_policy};
 use crate::render::charts::{install, packed, template};
 use crate::render::documents::{Content, Document, documents, file_name};
@@ -24,8 +27,6 @@ use crate::render::programs::Program;
 use crate::render::rendered::sorted;
 use crate::render::sources::Source;
 
-/// What Helm says of a chart that was packed without what it depends on.
-const MISSING_DEPENDENCY: &str = "missing in charts/ directory";
 /// The kinds of `kots.io` that there are.
 const KOTS_KINDS_KNOWN: [&str; 10] = [
     "Airgap",
@@ -51,6 +52,12 @@ pub(super) struct Collected<'a> {
     pub(super) charts: Vec<Chart>,
     pub(super) base: Base<'a>,
     pub(super) notes: Vec<String>,
+    /// Charts that may bring preflights along and could not be rendered for want of `helm`.
+    pub(super) unseen: Vec<String>,
+    /// Charts that lack what they depend on.
+    pub(super) lacking: Vec<Lacking>,
+    /// What does not render.
+    pub(super) failures: Vec<ReleaseError>,
 }
 
 /// A release on its way through rendering.
@@ -64,8 +71,6 @@ pub(super) struct Stage<'a> {
     repeats: Option<Config>,
     is_config_missing: bool,
     kinds: Vec<ChartKind>,
-    /// What does not render; the rest is looked at all the same.
-    failures: Vec<ReleaseError>,
     found: Collected<'a>,
 }
 
@@ -87,7 +92,6 @@ impl<'a> Stage<'a> {
             repeats: resolved.filter(has_repeats).cloned(),
             is_config_missing: !screen.required_items.is_empty(),
             kinds: Vec::new(),
-            failures: Vec::new(),
             found: Collected {
                 facts: Facts::default(),
                 kind_images: Vec::new(),
@@ -96,20 +100,16 @@ impl<'a> Stage<'a> {
                 charts: Vec::new(),
                 base: Base::new(dir),
                 notes: Vec::new(),
+                unseen: Vec::new(),
+                lacking: Vec::new(),
+                failures: Vec::new(),
             },
         }
     }
 
-    /// Returns what was found.
-    ///
-    /// # Errors
-    ///
-    /// Everything that does not render.
-    pub(super) fn finish(self) -> Result<Collected<'a>, ReleaseError> {
-        match ReleaseError::of(self.failures) {
-            Some(error) => Err(error),
-            None => Ok(self.found),
-        }
+    /// Returns what was found, and what does not render.
+    pub(super) fn finish(self) -> Collected<'a> {
+        self.found
     }
 
     /// Renders one file and puts its documents where they belong.
@@ -124,7 +124,7 @@ impl<'a> Stage<'a> {
 
     fn collect(&mut self, done: Result<(), ReleaseError>) -> Result<(), ReleaseError> {
         match done {
-            Err(error) if !error.is_io() => self.failures.push(error),
+            Err(error) if !error.is_io() => self.found.failures.push(error),
             other => return other,
         }
         Ok(())
@@ -304,24 +304,29 @@ impl<'a> Stage<'a> {
         input: &Input<'_>,
     ) -> Result<(), ReleaseError> {
         let chart = install::place(self.dir, kind, archives)?;
-        let (namespace, programs) = (input.console_namespace, input.programs);
-        if programs.has(Program::Helm) {
-            let shown =
-                install::render(self.dir, kind, &chart, namespace, input.downstreams, programs);
-            match shown {
-                // The archive is passed on as it is; Helm says the same when it is to install it.
-                Err(error) if error.told().contains(MISSING_DEPENDENCY) => {
+        let full = self.dir.join(&chart.archive);
+        if input.programs.has(Program::Helm) {
+            let reduced = self.reduced(kind, &chart, archives)?;
+            let shown = install::Shown {
+                tree: self.dir,
+                kind,
+                chart: &chart,
+                source: reduced.as_ref().map_or(&full, |it| it.path()),
+                app_namespace: input.console_namespace,
+                programs: input.programs,
+            };
+            match install::render(&shown, input.downstreams) {
+                // What is missing has been told; it may be what the rest is made with.
+                Err(error) if reduced.is_some() && !error.is_io() => {
                     self.found.notes.push(format!(
-                        "the Helm release `{}` is not shown rendered, and Helm will not install it: {}",
+                        "the Helm release `{}` is not shown rendered: {}",
                         chart.release_name,
                         error.told()
                     ));
-                    self.found.charts.push(chart);
-                    return Ok(());
                 }
                 other => other?,
             }
-            match install::images(self.dir, kind, &chart, namespace, programs) {
+            match install::images(&shown) {
                 Ok(images) => self.found.chart_images.extend(images),
                 Err(error) if error.is_io() => return Err(error),
                 // As in the original: values that are for finding images need not be complete.
@@ -337,9 +342,39 @@ impl<'a> Stage<'a> {
                  program `helm` was not found",
                 chart.release_name
             ));
+            if packed::may_hold_preflights(&full) {
+                self.found.unseen.push(chart.chart_name.clone());
+            }
         }
         self.found.charts.push(chart);
         Ok(())
+    }
+
+    /// Takes note of what a chart lacks that it depends on, and returns it as if it did not; `None` for
+    /// one that lacks nothing.
+    fn reduced(
+        &mut self,
+        kind: &ChartKind,
+        chart: &Chart,
+        archives: &[packed::Packed],
+    ) -> Result<Option<TempDir>, ReleaseError> {
+        let full = self.dir.join(&chart.archive);
+        let mut open = File::open(&full).map_err(ReleaseError::disk("read", &full))?;
+        let wrong = |what| ReleaseError::Chart { path: kind.path.clone(), what };
+        // What cannot be read is told by Helm, in its own words.
+        let Ok((dependencies, is_locked)) = lacking::of(&mut open) else { return Ok(None) };
+        if dependencies.is_empty() {
+            return Ok(None);
+        }
+        let folder = lacking::without(&full, &dependencies).map_err(wrong)?;
+        self.found.lacking.push(Lacking {
+            release: chart.release_name.clone(),
+            chart: chart.chart_name.clone(),
+            archive: choose::find(kind, archives)?.to_owned(),
+            dependencies,
+            is_locked,
+        });
+        Ok(Some(folder))
     }
 
     /// A chart that is rendered here, into the application or for Helm to install.

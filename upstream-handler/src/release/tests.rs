@@ -30,6 +30,7 @@ pub(super) struct Case {
     pub(super) programs: Programs,
     pub(super) downstreams: Vec<String>,
     pub(super) surroundings: Surroundings,
+    pub(super) broken: Broken,
 }
 
 impl Case {
@@ -65,6 +66,7 @@ impl Case {
             programs: Programs::find(),
             downstreams: vec![DOWNSTREAM.to_owned()],
             surroundings: Surroundings::default(),
+            broken: Broken::Refused,
         }
     }
 
@@ -112,6 +114,7 @@ impl Case {
             preflights: self.preflights,
             surroundings: &self.surroundings,
             now: "2026-01-02T03:04:05Z".parse().expect("a time"),
+            broken: self.broken,
         }
     }
 

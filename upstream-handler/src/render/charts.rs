@@ -4,6 +4,7 @@
 //! packed    which archives are charts
 //! choose    which kinds are installed, and which archive each stands for
 //! sdk       values that the vendor's SDK needs, put into its archives
+//! lacking   charts that were packed without what they depend on
 //! install   v1beta2: archive and values → helm/
 //! helm      the `helm` program
 //! template  v1beta1: rendered by helm; layout: its documents → folders of base/
@@ -14,6 +15,7 @@
 pub(crate) mod choose;
 pub(crate) mod helm;
 pub(crate) mod install;
+pub(crate) mod lacking;
 mod layout;
 mod namespace;
 pub(crate) mod packed;

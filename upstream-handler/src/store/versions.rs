@@ -122,6 +122,8 @@ pub(crate) struct NewVersion {
     pub sequence: i64,
     pub source: &'static str,
     pub status: &'static str,
+    /// What is worth knowing of it before it is deployed.
+    pub status_info: String,
     pub channel_id: String,
     pub channel_name: String,
     pub update_cursor: String,
@@ -254,17 +256,18 @@ pub(crate) async fn insert_version(
         return Err(StoreError::LeaseLost { app_id: fence.app_id.clone() });
     }
     sqlx::query(
-        "INSERT INTO version (app_id, sequence, source, status, created_at, channel_id,
+        "INSERT INTO version (app_id, sequence, source, status, status_info, created_at, channel_id,
              channel_name, update_cursor, version_label, is_required, release_notes, released_at,
              release_sha256, tree_sha256, config_values_sha256, facts, yaml_errors,
              preflight_skipped, license, installation, config, config_screen, config_values,
              generated, preflight_is_queued)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&fence.app_id)
     .bind(next)
     .bind(new.source)
     .bind(new.status)
+    .bind(&new.status_info)
     .bind(now_text())
     .bind(&new.channel_id)
     .bind(&new.channel_name)
@@ -304,12 +307,13 @@ pub(crate) async fn replace_version(
         result.map_err(|source| StoreError::Unreadable { what, source })
     };
     let done = sqlx::query(
-        "UPDATE version SET status = ?, tree_sha256 = ?, config_values_sha256 = ?, facts = ?,
+        "UPDATE version SET status = ?, status_info = ?, tree_sha256 = ?, config_values_sha256 = ?, facts = ?,
              yaml_errors = ?, preflight_skipped = ?, license = ?, config_screen = ?,
              config_values = ?, generated = ?, preflight_is_queued = ?
          WHERE app_id = ? AND sequence = ? AND status = ?",
     )
     .bind(new.status)
+    .bind(&new.status_info)
     .bind(&new.tree_sha256)
     .bind(&new.config_values_sha256)
     .bind(json("facts", serde_json::to_string(&new.facts))?)

@@ -18,6 +18,12 @@ fn run(folder: &Path, release: &str) -> String {
     format!("{}{}-> {status}", text(&output.stdout), text(&output.stderr))
 }
 
+fn has_helm() -> bool {
+    std::env::var_os("KOTS_HELM").is_some()
+        || std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .any(|it| it.join("helm").is_file())
+}
+
 fn put(folder: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {
         let path = folder.join(path);
@@ -38,7 +44,8 @@ fn a_chart_beside_the_release_is_packed() {
     let lacking = run(folder.path(), "release");
     assert!(lacking.contains("the release has no chart `web` 1.2.3"), "{lacking}");
     assert!(lacking.ends_with("-> 1"), "{lacking}");
-    assert!(!folder.path().join("out").exists());
+    assert!(!folder.path().join("out/helm").exists());
+    assert!(folder.path().join("out/base/map.yaml").is_file());
 
     put(
         folder.path(),
@@ -47,10 +54,7 @@ fn a_chart_beside_the_release_is_packed() {
             ("charts/other/Chart.yaml", "apiVersion: v2\nname: other\nversion: 1.0.0\n"),
         ],
     );
-    let has_helm = std::env::var_os("KOTS_HELM").is_some()
-        || std::env::split_paths(&std::env::var_os("PATH").unwrap())
-            .any(|it| it.join("helm").is_file());
-    if !has_helm {
+    if !has_helm() {
         return println!("skipped: helm is neither KOTS_HELM nor on PATH");
     }
     let whole = run(folder.path(), "release");
@@ -62,13 +66,65 @@ fn a_chart_beside_the_release_is_packed() {
 }
 
 #[test]
-fn what_does_not_render_is_listed_and_nothing_is_written() {
+fn sub_charts_beside_a_chart_are_packed_with_it() {
+    if !has_helm() {
+        return println!("skipped: helm is neither KOTS_HELM nor on PATH");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let web =
+        "apiVersion: v2\nname: web\nversion: 1.2.3\ndependencies: [{name: store, version: ^1}]\n";
+    put(
+        folder.path(),
+        &[
+            ("release/chart.yaml", KIND),
+            ("charts/web/Chart.yaml", web),
+            ("charts/web/Chart.lock", "dependencies: [{name: store, version: 1.0.0}]\n"),
+        ],
+    );
+    let said = "the sources of the chart `web` are shown without `store` 1.0.0, which `helm dependency build` adds when it is packed";
+    let seen = run(folder.path(), "release");
+    assert_eq!(seen, format!("rendered 0 objects and 1 charts to out\n{said}\n-> 0"));
+
+    put(
+        folder.path(),
+        &[
+            ("charts/store/Chart.yaml", "apiVersion: v2\nname: store\nversion: 1.0.0\n"),
+            ("charts/store/templates/map.yaml", CONFIG_MAP),
+        ],
+    );
+    assert_eq!(run(folder.path(), "release"), "rendered 0 objects and 1 charts to out\n-> 0");
+    let all = folder.path().join("out/rendered/this-cluster/helm/web/all.yaml");
+    let all = fs::read_to_string(all).unwrap();
+    assert!(all.contains("# Source: web/charts/store/templates/map.yaml"), "{all}");
+
+    fs::remove_dir_all(folder.path().join("charts/store")).unwrap();
+    fs::remove_file(folder.path().join("charts/web/Chart.lock")).unwrap();
+    let seen = run(folder.path(), "release");
+    assert!(seen.contains("note: the chart `web` was packed without `store` ^1: "), "{seen}");
+}
+
+#[test]
+fn a_missing_licence_is_told_where_templates_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), &[("release/map.yaml", CONFIG_MAP)]);
+    assert_eq!(run(folder.path(), "release"), "rendered 1 objects and 0 charts to out\n-> 0");
+    let reads = CONFIG_MAP.replace("b}", "'{{repl LicenseFieldValue `x` }}'}");
+    put(folder.path(), &[("release/map.yaml", &reads)]);
+    assert!(run(folder.path(), "release").contains("note: there is no licence: "));
+}
+
+#[test]
+fn what_does_not_render_is_listed_and_the_rest_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let broken = CONFIG_MAP.replace("b}", "'{{repl NoSuchFunction }}'}");
-    put(folder.path(), &[("release/map.yaml", &broken)]);
+    put(folder.path(), &[("release/map.yaml", &broken), ("release/other.yaml", CONFIG_MAP)]);
     let seen = run(folder.path(), "release");
     assert!(seen.contains("map.yaml"), "{seen}");
     assert!(seen.contains("NoSuchFunction"), "{seen}");
+    assert!(
+        seen.starts_with("rendered 1 objects and 0 charts to out, without what is named above\n"),
+        "{seen}"
+    );
     assert!(seen.ends_with("-> 1"), "{seen}");
-    assert!(!folder.path().join("out").exists());
+    assert!(!folder.path().join("out/base/map.yaml").exists());
 }

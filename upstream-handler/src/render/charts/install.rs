@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use kinds::helm_chart::HelmChart;
 use kinds::yaml;
 use serde_json::{Map, Value};
 
@@ -43,22 +42,29 @@ pub(crate) fn place(
     Ok(chart)
 }
 
+/// What is rendered of a placed chart: its archive, or a folder that stands for it.
+pub(crate) struct Shown<'a> {
+    /// Root of the version's tree.
+    pub(crate) tree: &'a Path,
+    pub(crate) kind: &'a ChartKind,
+    pub(crate) chart: &'a Chart,
+    /// The archive or folder.
+    pub(crate) source: &'a Path,
+    /// Where a chart goes whose kind names no namespace.
+    pub(crate) app_namespace: &'a str,
+    pub(crate) programs: &'a Programs,
+}
+
 /// Renders a placed chart into `rendered/<downstream>/helm/`, for people and for comparing: nothing
 /// is deployed from there.
 ///
 /// # Errors
 ///
 /// The chart does not render, the program is not there, or the disk failed.
-pub(crate) fn render(
-    tree: &Path,
-    kind: &ChartKind,
-    chart: &Chart,
-    app_namespace: &str,
-    downstreams: &[String],
-    programs: &Programs,
-) -> Result<(), ReleaseError> {
+pub(crate) fn render(shown: &Shown<'_>, downstreams: &[String]) -> Result<(), ReleaseError> {
+    let Shown { tree, chart, .. } = shown;
     let values = crate::release::tree::require_text(tree, &chart.values)?;
-    let rendered = template(tree, kind, chart, &values, app_namespace, programs)?;
+    let rendered = template(shown, &values)?;
     for downstream in downstreams {
         let path = format!("{RENDERED}/{downstream}/{HELM}/{}/all.yaml", chart.release_name);
         write(tree, &path, &rendered)?;
@@ -66,27 +72,23 @@ pub(crate) fn render(
     Ok(())
 }
 
-/// The images of a placed chart, found with the values the vendor gives for that.
+/// The images of a placed chart, found with the values the vendor gives for that; where they do not
+/// render the chart, with those it is installed with below them.
 ///
 /// # Errors
 ///
 /// The chart does not render with them, or the program is not there.
-pub(crate) fn images(
-    tree: &Path,
-    kind: &ChartKind,
-    chart: &Chart,
-    app_namespace: &str,
-    programs: &Programs,
-) -> Result<Vec<String>, ReleaseError> {
-    let values = text_of(kind, builder(&kind.chart))?;
-    let rendered = template(tree, kind, chart, &values, app_namespace, programs)?;
+pub(crate) fn images(shown: &Shown<'_>) -> Result<Vec<String>, ReleaseError> {
+    let kind = shown.kind;
+    let render = |values| template(shown, &text_of(kind, values)?);
+    let rendered = match render(kind.chart.builder_values()) {
+        // Many vendors give there what differs only.
+        Err(ReleaseError::ChartRender { .. }) => render(kind.chart.builder_over_values())?,
+        other => other?,
+    };
     let objects = yaml::split_documents(&rendered);
     let objects = objects.iter().filter_map(|it| yaml::to_manifest(it.text).ok());
     Ok(objects.flat_map(|it| image::of_object(&it)).collect())
-}
-
-fn builder(chart: &HelmChart) -> Map<String, Value> {
-    chart.spec.builder.clone()
 }
 
 fn text_of(kind: &ChartKind, values: Map<String, Value>) -> Result<String, ReleaseError> {
@@ -94,21 +96,14 @@ fn text_of(kind: &ChartKind, values: Map<String, Value>) -> Result<String, Relea
         .map_err(|error| ReleaseError::Chart { path: kind.path.clone(), what: error.to_string() })
 }
 
-fn template(
-    tree: &Path,
-    kind: &ChartKind,
-    chart: &Chart,
-    values: &str,
-    app_namespace: &str,
-    programs: &Programs,
-) -> Result<String, ReleaseError> {
-    let own = &chart.namespace;
+fn template(shown: &Shown<'_>, values: &str) -> Result<String, ReleaseError> {
+    let own = &*shown.chart.namespace;
     let job = Job {
-        path: &kind.path,
-        release: &chart.release_name,
-        namespace: if own.is_empty() { app_namespace } else { own },
-        chart: &tree.join(&chart.archive),
+        path: &shown.kind.path,
+        release: &shown.chart.release_name,
+        namespace: if own.is_empty() { shown.app_namespace } else { own },
+        chart: shown.source,
         values,
     };
-    helm::template(&job, programs)
+    helm::template(&job, shown.programs)
 }

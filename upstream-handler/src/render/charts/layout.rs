@@ -125,9 +125,12 @@ fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
+/// What a `Chart.yaml` says of names.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Dependencies {
+struct Meta {
+    name: String,
+    version: String,
     dependencies: Vec<Dependency>,
 }
 
@@ -135,6 +138,7 @@ struct Dependencies {
 #[serde(default)]
 struct Dependency {
     name: String,
+    version: String,
     alias: String,
 }
 
@@ -175,19 +179,24 @@ fn is_chart(folder: &str) -> bool {
             .is_some_and(|(parent, _)| parent == "charts" || parent.ends_with("/charts"))
 }
 
-/// The folders in which a (sub-)chart is rendered: its parents' names for it.
+/// The folders in which a (sub-)chart is rendered: its parents' names for it. `chart` is where its files
+/// are; of several versions of one chart a parent's dependency names its own.
 fn rendered_as(chart: &str, files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
-    let names: Vec<_> =
+    let folders: Vec<_> =
         chart.split('/').filter(|it| *it != "charts").filter(|it| !it.is_empty()).collect();
     let mut places = vec![String::new()];
     let mut parent = String::new();
-    for name in names {
-        let text = files.get(&join(&parent, "Chart.yaml")).and_then(|it| str::from_utf8(it).ok());
-        let known: Dependencies = text.and_then(|it| yaml::from_str(it).ok()).unwrap_or_default();
-        let mut called: Vec<_> = known
-            .dependencies
-            .iter()
-            .filter(|it| it.name == name)
+    for folder in folders {
+        let own = join(&parent, &format!("charts/{folder}"));
+        let meta = meta(&own, files);
+        let name = if meta.name.is_empty() { folder } else { &meta.name };
+        let known = self::meta(&parent, files).dependencies;
+        let mut wanted: Vec<_> = known.iter().filter(|it| it.name == name).collect();
+        if wanted.iter().any(|it| it.version == meta.version) {
+            wanted.retain(|it| it.version == meta.version);
+        }
+        let mut called: Vec<_> = wanted
+            .into_iter()
             .map(|it| if it.alias.is_empty() { name } else { &it.alias })
             .collect();
         if called.is_empty() {
@@ -197,9 +206,22 @@ fn rendered_as(chart: &str, files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
             called.iter().map(|it| join(place, &format!("charts/{it}"))).collect::<Vec<_>>()
         };
         places = places.iter().flat_map(under).collect();
-        parent = join(&parent, &format!("charts/{name}"));
+        parent = own;
     }
     places
+}
+
+fn meta(chart: &str, files: &BTreeMap<String, Vec<u8>>) -> Meta {
+    let read = |name: &str| {
+        let text = str::from_utf8(files.get(&join(chart, name))?).ok()?;
+        yaml::from_str::<Meta>(text).ok()
+    };
+    let mut meta = read("Chart.yaml").unwrap_or_default();
+    // Charts of the first form have their dependencies in a file of their own.
+    if meta.dependencies.is_empty() {
+        meta.dependencies = read("requirements.yaml").unwrap_or_default().dependencies;
+    }
+    meta
 }
 
 #[cfg(test)]
@@ -248,9 +270,30 @@ mod tests {
             ("charts/sub/Chart.yaml", "{}"),
             ("charts/unused/Chart.yaml", "{}"),
         ];
+        let shown = "[] Chart.yaml\n[charts/one] templates/a.yaml Chart.yaml\n[charts/two] templates/a.yaml Chart.yaml\n[charts/unused] Chart.yaml";
+        assert_eq!(check(rendered, &files, false), shown);
+        let files = [
+            ("Chart.yaml", "{}"),
+            ("requirements.yaml", chart),
+            ("charts/folder/Chart.yaml", "name: sub"),
+            ("charts/unused/Chart.yaml", "{}"),
+        ];
+        assert_eq!(check(rendered, &files, false), shown);
+    }
+
+    #[test]
+    fn versions_of_a_sub_chart_are_told_apart() {
+        let rendered = "---\n# Source: web/charts/old/templates/a.yaml\na: 1\n---\n# Source: web/charts/new/templates/a.yaml\na: 1\n";
+        let chart = "dependencies: [{name: sub, version: 1.0.0, alias: old}, {name: sub, version: 2.0.0, alias: new}]";
+        let files = [
+            ("Chart.yaml", chart),
+            ("charts/sub-1/Chart.yaml", "{name: sub, version: 1.0.0}"),
+            ("charts/sub-1/Chart.lock", "{}"),
+            ("charts/sub-2/Chart.yaml", "{name: sub, version: 2.0.0}"),
+        ];
         assert_eq!(
             check(rendered, &files, false),
-            "[] Chart.yaml\n[charts/one] templates/a.yaml Chart.yaml\n[charts/two] templates/a.yaml Chart.yaml\n[charts/unused] Chart.yaml"
+            "[] Chart.yaml\n[charts/new] templates/a.yaml Chart.yaml\n[charts/old] templates/a.yaml Chart.yaml Chart.lock"
         );
     }
 

@@ -13,7 +13,7 @@ use kinds::license::License;
 use kinds::yaml;
 use serde_json::{Map, Value, json};
 
-use super::packed::{LIMITS, archives, told};
+use super::packed::{LIMITS, archives, each_file, told};
 use crate::release::ReleaseError;
 use crate::release::tree::TreeFile;
 
@@ -70,18 +70,17 @@ struct Sdk {
 }
 
 fn find(archive: &Path, names: &[String]) -> Result<Option<Sdk>, String> {
-    let open = File::open(archive).map_err(|error| error.to_string())?;
-    let mut tar = TarReader::new(Gunzip::new(open, &LIMITS), &LIMITS);
-    while let Some(entry) = tar.next_entry().map_err(|error| told(&error))? {
-        let steps: Vec<_> = entry.name.split('/').collect();
-        let is_sub_chart = match steps[..] {
-            [_, "Chart.yaml"] => false,
-            [_, "charts", _, "Chart.yaml"] => true,
-            _ => continue,
+    let mut packed = File::open(archive).map_err(|error| error.to_string())?;
+    let mut found = None;
+    each_file(&mut packed, &mut |path, data| {
+        let is_sub_chart = match path.split('/').collect::<Vec<_>>()[..] {
+            ["Chart.yaml"] => false,
+            ["charts", _, "Chart.yaml"] => true,
+            _ => return Ok(()),
         };
         let mut text = String::new();
-        if tar.data().take(MAX_BYTES).read_to_string(&mut text).is_err() {
-            continue;
+        if found.is_some() || data.take(MAX_BYTES).read_to_string(&mut text).is_err() {
+            return Ok(());
         }
         let meta = yaml::to_value(&text).unwrap_or_default();
         let name = meta.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -90,11 +89,10 @@ fn find(archive: &Path, names: &[String]) -> Result<Option<Sdk>, String> {
         } else {
             names.iter().any(|it| it == name)
         };
-        if is_sdk {
-            return Ok(Some(Sdk { name: name.to_owned(), is_sub_chart }));
-        }
-    }
-    Ok(None)
+        found = is_sdk.then(|| Sdk { name: name.to_owned(), is_sub_chart });
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 fn rewrite(archive: &Path, sdk: &Sdk, facts: &Facts<'_>) -> Result<(), String> {

@@ -1,11 +1,10 @@
 //! v1beta1: a chart rendered by Helm, its documents put into folders of `base/`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Component, Path};
+use std::path::Path;
 
-use airgap::{EntryKind, Gunzip, TarReader};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kinds::yaml;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use super::choose::ChartKind;
 use super::helm::{self, Job};
 use super::layout::{self, Document, Part};
-use super::packed::{LIMITS, told};
+use super::packed::unpack;
 use super::{namespace, record};
 use crate::release::ReleaseError;
 use crate::render::layer::Folder;
@@ -46,7 +45,8 @@ pub(crate) fn render(
     let wrong = |what: String| ReleaseError::Chart { path: kind.path.clone(), what };
     let temp =
         tempfile::tempdir().map_err(ReleaseError::disk("make a folder in", Path::new("")))?;
-    let files = unpack(archive, temp.path()).map_err(wrong)?;
+    let mut packed = fs::File::open(archive).map_err(ReleaseError::disk("read", archive))?;
+    let files = unpack(&mut packed, temp.path()).map_err(wrong)?;
     let probe = temp.path().join(PROBE);
     if probe.exists() {
         return Err(wrong(format!("its template `{PROBE}` has a name that is taken")));
@@ -188,10 +188,12 @@ fn is_crd(path: &str) -> bool {
     matches!(rest, ["crds", _, ..])
 }
 
-/// `Chart.yaml` and `Chart.lock` of the chart and its sub-charts.
+/// `Chart.yaml`, `Chart.lock` and `requirements.yaml` of the chart and its sub-charts.
 fn metadata(files: &[String], root: &Path) -> Result<BTreeMap<String, Vec<u8>>, ReleaseError> {
-    let is_metadata =
-        |path: &&String| matches!(path.rsplit('/').next(), Some("Chart.yaml" | "Chart.lock"));
+    let is_metadata = |path: &&String| {
+        let name = path.rsplit('/').next();
+        matches!(name, Some("Chart.yaml" | "Chart.lock" | "requirements.yaml"))
+    };
     files
         .iter()
         .filter(is_metadata)
@@ -201,31 +203,6 @@ fn metadata(files: &[String], root: &Path) -> Result<BTreeMap<String, Vec<u8>>, 
             Ok((path.clone(), bytes))
         })
         .collect()
-}
-
-/// Unpacks a chart without its outermost folder; returns the paths of its files, sorted.
-fn unpack(archive: &Path, into: &Path) -> Result<Vec<String>, String> {
-    let failed = |error: io::Error| error.to_string();
-    let open = File::open(archive).map_err(failed)?;
-    let mut tar = TarReader::new(Gunzip::new(open, &LIMITS), &LIMITS);
-    let mut files = Vec::new();
-    while let Some(entry) = tar.next_entry().map_err(|error| told(&error))? {
-        let Some((_, path)) = entry.name.split_once('/') else { continue };
-        // The reader refuses such names; nothing is written on its word alone.
-        let is_plain = Path::new(path).components().all(|it| matches!(it, Component::Normal(_)));
-        if entry.kind == EntryKind::Directory || path.is_empty() || !is_plain {
-            continue;
-        }
-        let full = into.join(path);
-        if let Some(parent) = full.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        let mut file = File::create(&full).map_err(failed)?;
-        io::copy(&mut tar.data(), &mut file).map_err(failed)?;
-        files.push(path.to_owned());
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// Copies a job's `helm.sh/hook-delete-policy` to the annotation that is honoured here
