@@ -220,7 +220,11 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
     }
 
     let uploads = Uploads::open(&state)?;
-    let gone = uploads.sweep(&store.uploads().await?)?;
+    let now_ms = crate::store::now_ms();
+    let (left, kept): (Vec<_>, Vec<_>) =
+        store.uploads().await?.into_iter().partition(|it| it.is_left_alone(now_ms));
+    store.forget_uploads(&left.into_iter().map(|it| it.key).collect::<Vec<_>>()).await?;
+    let gone = uploads.sweep(&kept)?;
     store.forget_uploads(&gone).await?;
     let max_upload_bytes = env::read(env::KOTSADM_MAX_UPLOAD_BYTES)
         .and_then(|text| text.parse().ok())

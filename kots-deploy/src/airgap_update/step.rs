@@ -1,15 +1,15 @@
-//! The steps of an air-gapped update of an embedded cluster: connect, images, upload.
+//! The steps of an air-gapped update of an embedded cluster: connect, find the application, images, upload.
 
 use std::sync::Arc;
 
-use steps::{Check, Done, Facts, Failure, Scope, Step, async_trait};
+use steps::{Check, Done, Facts, Failure, Scope, Step, StepKind, async_trait};
 
 use super::UpdateArgs;
 use super::part::Part;
 use crate::client::call::CallError;
 use crate::client::upload::{self, Content, Upload};
 use crate::deploy::state::{Context, all_lost, failure};
-use crate::deploy::steps::{connect::Connect, idempotency_key, images::Images};
+use crate::deploy::steps::{check::permitted, connect::Connect, idempotency_key, images::Images};
 use crate::transport::BoxError;
 
 const WHAT: &str = "failed to upload airgap update";
@@ -21,9 +21,33 @@ pub(super) fn all(args: &UpdateArgs, part: Arc<Part>) -> Vec<Box<dyn Step<Contex
     let images = if args.from_api { Images::to_browser() } else { Images::default() };
     vec![
         Box::new(Connect { note: format!("Updating {}...", args.slug) }),
+        Box::new(FindApp),
         Box::new(images),
         Box::new(SendPart { part, key: String::new() }),
     ]
+}
+
+/// Makes sure, before gigabytes are sent, that the admin console will take the update.
+struct FindApp;
+
+#[async_trait]
+impl Step<Context> for FindApp {
+    fn name(&self) -> &'static str {
+        "application"
+    }
+
+    fn title(&self) -> &'static str {
+        "Find the application"
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::ReadOnly
+    }
+
+    async fn run(&mut self, context: &mut Context, scope: &mut Scope<'_>) -> Result<Done, Failure> {
+        permitted(context, &context.app(scope).await?)?;
+        Ok(Done::Well)
+    }
 }
 
 /// Sends the part of the bundle.

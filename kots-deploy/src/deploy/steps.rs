@@ -3,7 +3,7 @@
 //! Each compares what the server has with *this* target, by channel and cursor, never with what is newest.
 
 pub(crate) mod bring;
-mod check;
+pub(crate) mod check;
 mod config;
 pub(crate) mod connect;
 pub(crate) mod images;

@@ -9,6 +9,7 @@ mod proxy;
 
 mod airgap_bundles;
 mod airgap_pull;
+mod airgap_update;
 mod deploy;
 mod embedded;
 mod faults;

@@ -48,8 +48,6 @@ const PARTS: &[(&str, Take)] = &[
 const MAX_IDENTIFIER_BYTES: usize = 1024;
 /// What a request may have besides its chunk, in bytes.
 const ENVELOPE_BYTES: u64 = 1 << 20;
-/// How long an upload to which nothing is added is kept, in milliseconds: three days.
-pub(crate) const EXPIRES_MS: i64 = 3 * 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -250,12 +248,9 @@ async fn begin(
 
 /// Forgets uploads that were left alone, except `key`.
 async fn expire(shared: &Shared, key: &str) -> Result<(), Failure> {
-    let before = now_ms() - EXPIRES_MS;
-    let rows = shared.store.uploads().await?.into_iter();
-    let old: Vec<String> = rows
-        .filter(|it| it.touched_ms < before && it.process.is_none() && it.key != key)
-        .map(|it| it.key)
-        .collect();
+    let (now_ms, rows) = (now_ms(), shared.store.uploads().await?.into_iter());
+    let old: Vec<String> =
+        rows.filter(|it| it.is_left_alone(now_ms) && it.key != key).map(|it| it.key).collect();
     forget(shared, &old).await
 }
 

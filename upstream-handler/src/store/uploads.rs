@@ -5,6 +5,9 @@ use sqlx::FromRow;
 use super::{Store, StoreError, failed, now_ms};
 use crate::uploads::Shape;
 
+/// How long an upload to which nothing is added is kept, in milliseconds: three days.
+const EXPIRES_MS: i64 = 3 * 24 * 60 * 60 * 1000;
+
 /// An upload as it is stored.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct UploadRow {
@@ -13,12 +16,17 @@ pub(crate) struct UploadRow {
     total_size: i64,
     chunk_size: i64,
     total_chunks: i64,
-    pub touched_ms: i64,
+    touched_ms: i64,
     /// What is being done with it; none while chunks come.
     pub process: Option<String>,
 }
 
 impl UploadRow {
+    /// Whether nobody goes on with it, so that it may be forgotten.
+    pub(crate) fn is_left_alone(&self, now_ms: i64) -> bool {
+        self.process.is_none() && self.touched_ms < now_ms - EXPIRES_MS
+    }
+
     /// How it is cut. What is stored was checked when it came.
     pub(crate) fn shape(&self) -> Option<Shape> {
         let number = |it: i64| u64::try_from(it).ok();

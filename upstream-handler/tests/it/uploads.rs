@@ -7,6 +7,7 @@ use reqwest::Method;
 use sample::bundle::BundleSpec;
 use sample::license::Builder;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use super::harness::{APP, Answer, Site, files, multipart};
 
@@ -278,6 +279,37 @@ async fn all_uploads_together_have_a_quota() {
     let refused = two.send(&site, 1).await.unwrap();
     assert_eq!(refused.error(), "507 all uploads together would be larger than 5000000 bytes");
     one.send(&site, 2).await.unwrap().ok();
+}
+
+/// Makes every upload look as old as `days`. The server must not be running.
+async fn age(site: &Site, days: i64) {
+    let path = site.state().join("kotsadm.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut db = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let aged = sqlx::query("UPDATE upload SET touched_ms = touched_ms - ?")
+        .bind(days * 24 * 60 * 60 * 1000)
+        .execute(&mut db)
+        .await
+        .unwrap();
+    assert!(aged.rows_affected() > 0);
+    db.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_that_is_left_alone_is_forgotten_after_three_days() {
+    let mut site = airgapped().await;
+    let upload = Chunked::new(&spec(), "one", 1 << 20);
+    upload.send(&site, 1).await.unwrap().ok();
+    for (days, is_kept) in [(2, true), (2, false)] {
+        site.kill();
+        age(&site, days).await;
+        site.start();
+        assert_eq!(upload.exists(&site).await.unwrap(), is_kept);
+        assert_eq!(files(&site.state().join("uploads")).len(), usize::from(is_kept));
+    }
+    upload.send_all(&site).await;
+    assert_eq!(upload.process(&site, Method::PUT, &json!({})).await.unwrap().status, 202);
+    assert_eq!(ended(&site).await["status"], "");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl Step<Context> for CheckState {
 }
 
 /// Refuses what may not be deployed over what is there.
-pub(super) fn permitted(context: &Context, app: &App) -> Result<(), Failure> {
+pub(crate) fn permitted(context: &Context, app: &App) -> Result<(), Failure> {
     target::permitted(&context.target(), app).map_err(|it: Conflict| {
         let hint = it.hint();
         Failure::from_error("rejected", &it).next(hint).nothing_changed()
