@@ -68,6 +68,7 @@ impl ImagePush {
             parallelism: self.args.parallelism,
             deadline: Some(deadline),
             memory: state_dir.map(|it| memory(it, &self.index, chosen)),
+            repositories: state_dir.map(|it| repositories(it, chosen)),
             ..Options::default()
         };
         let observer = observer(&plan);
@@ -95,6 +96,12 @@ fn memory(state_dir: &Path, index: &Index, chosen: &Chosen) -> PathBuf {
         .field("bundle", index.sha256.hex())
         .field("registry", chosen.endpoint.to_string());
     state_dir.join("uploads").join(format!("{}.jsonl", key.id()))
+}
+
+/// The file for the repositories of this registry that were pushed to.
+fn repositories(state_dir: &Path, chosen: &Chosen) -> PathBuf {
+    let key = steps::RunKey::new("repositories").field("registry", chosen.endpoint.host());
+    state_dir.join("uploads").join(format!("{}.repositories", key.id()))
 }
 
 /// Images that cannot be pushed, all of them.

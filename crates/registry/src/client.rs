@@ -235,10 +235,14 @@ impl Client {
     /// Sends a request; logs in and sends it once more when the registry asks for that.
     async fn ask(&self, ask: Ask<'_>) -> Result<Answer, Fault> {
         let answer = self.attempt(&ask).await?;
-        if answer.status != StatusCode::UNAUTHORIZED || !self.is_ours(&ask.url) {
+        if !self.is_ours(&ask.url) {
             return Ok(answer);
         }
-        self.auth.learn(&answer.headers, &ask.scopes).await?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED => self.auth.learn(&answer.headers, &ask.scopes).await?,
+            StatusCode::FORBIDDEN if self.auth.has_ended(&answer.body).await => {}
+            _ => return Ok(answer),
+        }
         let answer = self.attempt(&ask).await?;
         match answer.status {
             StatusCode::UNAUTHORIZED => Err(answer.fault()),

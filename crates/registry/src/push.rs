@@ -18,6 +18,7 @@ mod pass;
 mod patience;
 mod plan;
 mod report;
+mod repositories;
 mod survey;
 mod tally;
 mod upload;
@@ -42,6 +43,7 @@ use memory::Memory;
 use pace::Pace;
 pub(crate) use patience::Patience;
 use plan::Place;
+use repositories::Repositories;
 use tally::Tally;
 
 /// How many blobs are uploaded at once when nobody says otherwise.
@@ -131,6 +133,8 @@ pub struct Options {
     pub deadline: Option<Instant>,
     /// The file in which unfinished uploads are remembered for the next run.
     pub memory: Option<PathBuf>,
+    /// The file in which the registry's repositories are remembered, to look there for what a patch leaves out.
+    pub repositories: Option<PathBuf>,
     /// Bytes that are read at once.
     pub chunk: usize,
     /// Chunks held at once, in all uploads together: times `chunk`, this is the memory a push takes.
@@ -145,6 +149,7 @@ impl Default for Options {
             parallelism: DEFAULT_PARALLELISM,
             deadline: None,
             memory: None,
+            repositories: None,
             chunk: 1 << 20,
             chunks: 32,
             part: 16 << 20,
@@ -183,6 +188,7 @@ struct Shared {
     patience: Patience,
     tally: Tally,
     memory: Memory,
+    repositories: Repositories,
     observer: Arc<dyn Observer>,
     pace: Pace,
 }
@@ -263,7 +269,9 @@ impl Pusher {
         let tally = Tally::new(&plan, Instant::now());
         let room = options.chunk.saturating_mul(options.chunks) / 2;
         let pace = Pace::new(options.part.min(room).max(options.chunk));
-        let shared = Shared { client, plan, options, patience, tally, memory, observer, pace };
+        let repositories = Repositories::new(options.repositories.clone());
+        let shared =
+            Shared { client, plan, options, patience, tally, memory, repositories, observer, pace };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -290,6 +298,7 @@ impl Pusher {
         loop {
             manifests::put_complete(shared, &mut todo, &mut pushed).await;
             survey::mount(shared, &mut todo, &mut pushed).await;
+            survey::not_taken_over(shared, source.as_ref(), &mut todo);
             manifests::put_complete(shared, &mut todo, &mut pushed).await;
             if todo.missing.is_empty() {
                 break;
@@ -332,6 +341,8 @@ fn give_up(shared: &Shared, todo: &mut Todo) {
 }
 
 fn conclude(shared: &Shared, todo: Todo, pushed: Pushed) -> Result<Pushed, PushError> {
+    let there = (0..shared.plan.images().len()).filter(|it| !todo.failed.contains_key(it));
+    shared.repositories.add(there.map(|it| &**shared.plan.repository(it)));
     if todo.failed.is_empty() {
         shared.memory.finish();
         return Ok(pushed);

@@ -22,6 +22,8 @@ pub struct Setup {
     pub auth: String,
     /// Refuses every change.
     pub read_only: bool,
+    /// Its storage is a disk of so many MiB, which is empty again after a restart.
+    pub disk_mib: Option<u32>,
 }
 
 /// A running registry.
@@ -49,7 +51,11 @@ impl Server {
     /// When it does not start.
     pub fn start(setup: Setup) -> Option<Self> {
         if Command::new(PROGRAM).arg("--version").output().is_err() {
-            say_skipped();
+            say_skipped(&format!("`{PROGRAM}` is not installed"));
+            return None;
+        }
+        if setup.disk_mib.is_some() && !can_mount() {
+            say_skipped("no file system can be mounted here");
             return None;
         }
         let folder = tempfile::tempdir().expect("a folder");
@@ -137,8 +143,21 @@ impl Drop for Server {
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn say_skipped() {
-    eprintln!("skipped: `{PROGRAM}` is not installed");
+fn say_skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
+/// What runs a shell that may mount what only it sees.
+fn mounting() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    command
+}
+
+fn can_mount() -> bool {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "exec mount -t tmpfs -o size=1m tmpfs \"$0\"";
+    mounting().arg(script).arg(folder.path()).output().is_ok_and(|it| it.status.success())
 }
 
 impl Seen {
@@ -174,7 +193,17 @@ fn run(folder: &Path, port: u16, setup: &Setup, seen: &Arc<Mutex<Seen>>) -> (Chi
     );
     let file = folder.join("config.yml");
     std::fs::write(&file, config).expect("written");
-    let mut child = Command::new(PROGRAM)
+    let mut command = match setup.disk_mib {
+        None => Command::new(PROGRAM),
+        Some(mib) => {
+            std::fs::create_dir_all(&data).expect("a folder");
+            let script = "mount -t tmpfs -o size=\"$1\" tmpfs \"$0\" && shift && exec \"$@\"";
+            let mut command = mounting();
+            command.arg(script).arg(&data).arg(format!("{mib}m")).arg(PROGRAM);
+            command
+        }
+    };
+    let mut child = command
         .arg("serve")
         .arg(&file)
         .stdout(Stdio::piped())

@@ -117,6 +117,38 @@ mod tests {
         );
     }
 
+    /// `post-sts-header-before` and `post-x-www-form-urlencoded` of the same suite: a session's token, and a body.
+    #[test]
+    fn amazons_vectors_with_a_token_and_a_body() {
+        let keys = Keys {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned().into(),
+            session_token: None,
+        };
+        let url = Url::parse("https://example.amazonaws.com/").expect("a URL");
+        let check = |signed: &[(&str, &str)], body: &[u8]| {
+            let request =
+                Request { url: &url, target: "", body, region: "us-east-1", service: "service" };
+            let signed: Vec<_> =
+                signed.iter().map(|(name, it)| (*name, (*it).to_owned())).collect();
+            let value =
+                authorization("POST", "/", "", &signed, &request, &keys, "20150830T123600Z");
+            value.split_once("SignedHeaders=").expect("it names them").1.to_owned()
+        };
+        let host = ("host", "example.amazonaws.com");
+        let date = ("x-amz-date", "20150830T123600Z");
+        let token = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA==";
+        assert_eq!(
+            check(&[host, date, ("x-amz-security-token", token)], b""),
+            "host;x-amz-date;x-amz-security-token, Signature=85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead"
+        );
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(
+            check(&[form, host, date], b"Param1=value1"),
+            "content-type;host;x-amz-date, Signature=ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"
+        );
+    }
+
     #[test]
     fn a_session_is_signed_too() {
         let keys = Keys {

@@ -123,6 +123,18 @@ impl Auth {
         Ok(())
     }
 
+    /// Whether a 403 may say that a password of ECR does not hold any more, which looks like a lack of permission (and
+    /// has no words when only the head was asked for). The next request asks for another.
+    pub(super) async fn has_ended(&self, body: &[u8]) -> bool {
+        let words = String::from_utf8_lossy(body).to_ascii_lowercase();
+        let ended = (words.is_empty() || words.contains("authorization token has expired"))
+            && matches!(self.credentials, Credentials::Ecr(_));
+        if ended {
+            self.state.lock().await.ecr = None;
+        }
+        ended
+    }
+
     fn challenge(&self, headers: &HeaderMap) -> Result<Challenge, Fault> {
         let strange = |what: String| Fault::Strange { what };
         let mut offered = Vec::new();

@@ -109,7 +109,7 @@ impl Fault {
                 "look at the registry's log, then run the same command again: what it has is not sent again"
             }
             Self::Full { .. } => {
-                "make room in the registry, then run the same command again: what it has is not sent again"
+                "make room in the registry or raise the project's quota, then run the same command again: what it has is not sent again"
             }
             Self::Unauthorized { .. } => {
                 "check --registry-username and --registry-password, then run the same command again"
@@ -137,6 +137,7 @@ impl Fault {
         match code {
             507 => Self::Full { status: code, reason },
             500..=599 if full => Self::Full { status: code, reason },
+            400 | 403 | 412 | 413 if is_quota(&reason) => Self::Full { status: code, reason },
             408 | 429 | 500..=599 => Self::Busy { status: code, reason, retry_after },
             401 => Self::Unauthorized { reason: format!("it answered 401{}", colon(&reason)) },
             403 => Self::Denied { status: code, reason },
@@ -174,6 +175,14 @@ fn chain(error: &reqwest::Error) -> String {
         cause = it.source();
     }
     text
+}
+
+/// Whether the words say that a project has all that it may have: Harbor's (`upper limit`) or Quay's, which both look
+/// like a lack of permission otherwise.
+fn is_quota(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("will exceed the configured upper limit")
+        || reason.contains("quota has been exceeded")
 }
 
 /// The words of a registry's error, and whether they say that its disk is full.
@@ -242,6 +251,14 @@ mod tests {
             ),
             check(400, "{}"),
             check(413, "<html>"),
+            check(
+                403,
+                r#"{"errors":[{"code":"DENIED","message":"adding 2.1 MiB of storage resource, which when updated to current usage of 8.3 MiB will exceed the configured upper limit of 10.0 MiB."}]}"#,
+            ),
+            check(
+                403,
+                r#"{"errors":[{"code":"DENIED","message":"Quota has been exceeded on namespace"}]}"#,
+            ),
         ];
         insta::assert_snapshot!(lines.join("\n"), @r#"
         again registry answered 500
@@ -255,6 +272,8 @@ mod tests {
         final registry answered 404: NAME_UNKNOWN: repository name not known
         final registry answered 400: {}
         final registry answered 413: <html>
+        final registry has no space left: it answered 403: DENIED: adding 2.1 MiB of storage resource, which when updated to current usage of 8.3 MiB will exceed the configured upper limit of 10.0 MiB.
+        final registry has no space left: it answered 403: DENIED: Quota has been exceeded on namespace
         "#);
     }
 }

@@ -155,9 +155,9 @@ fn settle(
     place: &Place,
     ended: Result<u64, Ended>,
 ) {
-    shared.memory.forget(place);
     match ended {
         Ok(sent) => {
+            shared.memory.forget(place);
             pushed.sent += sent;
             pushed.blobs += 1;
             shared.tally.there(place);
@@ -165,11 +165,13 @@ fn settle(
             shared.tell(&Event::Progress);
         }
         Err(Ended::Lost(reason)) => {
+            shared.memory.forget(place);
             let what = format!("blob {} for {}", place.digest, place.repository);
             shared.tell(&Event::Lost { what: &what, reason: &reason });
         }
         // The source says why.
         Err(Ended::Cut) => {}
+        // Once the registry is there again, or has room, the next run goes on from what was confirmed.
         Err(Ended::Failed(fault)) => {
             let reason = format!("blob {}: {fault}", place.digest);
             todo.fail_place(shared, place, &reason, Some(&fault));

@@ -10,6 +10,7 @@ use super::plan::Place;
 use super::{Event, PushError, Pushed, Shared, Source, Todo};
 use crate::client::{Fault, Mounted};
 use crate::push::tally::ImageState;
+use airgap::Digest;
 
 /// Questions asked at once.
 const QUESTIONS: usize = 8;
@@ -29,7 +30,7 @@ pub(super) async fn look(
     let named = manifests(shared, &mut todo).await;
     blobs(shared, &mut todo).await;
     present(shared, &named, &mut todo, pushed);
-    sourced(shared, source, &mut todo);
+    sourced(shared, source, &mut todo).await;
     permission(shared, &mut todo).await;
     let nothing = todo.open.is_empty() && pushed.present == 0;
     match todo.failed.values().next() {
@@ -145,20 +146,75 @@ fn present(shared: &Shared, named: &BTreeSet<usize>, todo: &mut Todo, pushed: &m
     }
 }
 
-/// Ends images of which a part is nowhere.
-fn sourced(shared: &Shared, source: &dyn Source, todo: &mut Todo) {
-    let nowhere: Vec<Place> = todo
+/// Looks further for parts that the source does not have, and ends the images of which one is nowhere. A patch leaves
+/// out what an earlier push has brought, perhaps as part of another image.
+async fn sourced(shared: &Shared, source: &dyn Source, todo: &mut Todo) {
+    let lacking: Vec<Place> = todo
         .missing
         .iter()
-        .filter(|it| {
-            !source.has(it.digest)
-                && shared.plan.inline(it.digest).is_none()
-                && !todo.have.contains_key(&it.digest)
-        })
+        .filter(|it| !source.has(it.digest) && shared.plan.inline(it.digest).is_none())
         .cloned()
         .collect();
-    for place in nowhere {
-        let reason = format!("blob {} is neither in the registry nor in the bundle", place.digest);
+    let lost: BTreeSet<Digest> =
+        lacking.iter().map(|it| it.digest).filter(|it| !todo.have.contains_key(it)).collect();
+    let known = shared.repositories.known();
+    let planned = (0..shared.plan.images().len()).map(|it| shared.plan.repository(it).to_string());
+    let elsewhere: BTreeSet<String> = planned.chain(known).collect();
+    let mut asked = stream::iter(lost)
+        .map(|digest| {
+            let elsewhere = &elsewhere;
+            async move { (digest, find(shared, digest, elsewhere).await) }
+        })
+        .buffered(QUESTIONS);
+    while let Some((digest, found)) = asked.next().await {
+        if let Some(repository) = found {
+            todo.have.entry(digest).or_default().insert(repository);
+        }
+    }
+    drop(asked);
+    let searched = elsewhere.into_iter().collect::<Vec<_>>().join(", ");
+    for place in lacking {
+        if !todo.have.contains_key(&place.digest) {
+            let reason = format!(
+                "blob {} is neither in the registry nor in the bundle (searched: {searched})",
+                place.digest
+            );
+            todo.fail_place(shared, &place, &reason, None);
+        }
+    }
+}
+
+/// A repository that has a blob.
+async fn find(shared: &Shared, digest: Digest, repositories: &BTreeSet<String>) -> Option<String> {
+    for repository in repositories {
+        let what = format!("look for blob {digest} in {repository}");
+        let asked = || shared.client.has_blob(repository, digest);
+        // One that cannot be looked into, or is not there any more, does not have it.
+        if shared.keep(&what, asked).await.unwrap_or(false) {
+            return Some(repository.clone());
+        }
+    }
+    None
+}
+
+/// Ends the images that need a blob which the registry has elsewhere, does not take over, and the source does not have.
+pub(super) fn not_taken_over(shared: &Shared, source: &dyn Source, todo: &mut Todo) {
+    if !todo.no_mounts {
+        return;
+    }
+    let lacking: Vec<Place> = todo
+        .missing
+        .iter()
+        .filter(|it| !source.has(it.digest) && shared.plan.inline(it.digest).is_none())
+        .cloned()
+        .collect();
+    for place in lacking {
+        let at: Vec<String> = todo.have.get(&place.digest).into_iter().flatten().cloned().collect();
+        let reason = format!(
+            "blob {} is not in the bundle; the registry has it in {} and does not take it over from there",
+            place.digest,
+            at.join(", ")
+        );
         todo.fail_place(shared, &place, &reason, None);
     }
 }

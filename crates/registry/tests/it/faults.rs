@@ -80,6 +80,50 @@ async fn a_full_disk_is_told_at_once() {
     assert!(!error.passes());
 }
 
+/// A disk of the real registry that runs full while it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_runs_full_is_told_and_what_was_there_stays() {
+    let setup = Setup { disk_mib: Some(8), ..Setup::default() };
+    let Some(server) = Server::start(setup) else { return };
+    let mut images = crate::images::Images::new(14);
+    let small = images.blob(1 << 20);
+    let manifest = images.docker(vec![small]);
+    images.image("quay.io/org/small:1", vec![manifest]);
+    push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("it fits");
+    let large = images.blob(20 << 20);
+    let manifest = images.docker(vec![large]);
+    images.image("quay.io/org/large:1", vec![manifest]);
+    let watch = Watch::new();
+    let error = push_to(server.port(), "ns", &images, options(), &watch).await.expect_err("full");
+    let PushError::Images { failed, total: 2 } = &error else { panic!("{error:?}") };
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].destination.repository, "ns/large");
+    assert!(failed[0].reason.contains("registry has no space left"), "{failed:?}");
+    assert!(error.hint().starts_with("make room in the registry"), "{}", error.hint());
+    assert_eq!(watch.with(|it| it.waits), 0);
+    // Its storage is only seen by itself.
+    let there = client(&endpoint(server.port(), "ns")).manifest("ns/small", "1").await;
+    assert!(there.expect("it answers").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_is_used_up_is_no_lack_of_permission() {
+    let Some(server) = Server::plain() else { return };
+    let decide = |method: &Method, _: &str, _: usize| match *method {
+        Method::PATCH | Method::PUT => Disturb::Answer(403),
+        _ => Disturb::Pass,
+    };
+    let proxy = Proxy::start(server.port(), Arc::new(decide)).await;
+    let error =
+        push_to(proxy.port, "ns", &mixed(15), options(), &Watch::new()).await.expect_err("full");
+    let PushError::Images { failed, .. } = &error else { panic!("{error:?}") };
+    let told = |it: &push::FailedImage| {
+        it.reason.contains("no space left") && it.reason.contains("upper limit of 10.0 MiB")
+    };
+    assert!(failed.iter().all(told), "{failed:?}");
+    assert!(error.hint().contains("quota"), "{}", error.hint());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_only_reads_is_found_out_before_the_first_byte() {
     let setup = Setup { read_only: true, ..Setup::default() };

@@ -136,6 +136,13 @@ pub(crate) struct Memory {
     pub(crate) cut: Option<usize>,
 }
 
+impl Memory {
+    /// Leaves a blob out, as a patch does.
+    pub(crate) fn leave_out(&mut self, digest: Digest) {
+        self.blobs.retain(|it| it.0 != digest);
+    }
+}
+
 impl Source for Memory {
     fn has(&self, digest: Digest) -> bool {
         self.blobs.iter().any(|it| it.0 == digest)

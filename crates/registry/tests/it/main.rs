@@ -2,8 +2,10 @@
 //! pass: `cargo xtask test` installs it.
 
 mod access;
+mod ecr;
 mod faults;
 mod images;
+mod patch;
 mod proxy;
 mod push;
 mod server;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -155,17 +156,8 @@ async fn handle(
     }
     let bytes = body.collect().await.map_err(|_| Reset)?.to_bytes();
     let sent = bytes.len() as u64;
-    let mut forward = http.request(parts.method.clone(), format!("http://127.0.0.1:{port}{path}"));
-    for (name, value) in &parts.headers {
-        forward = forward.header(name, value);
-    }
-    let answer = forward.body(bytes).send().await.map_err(|_| Reset)?;
-    let mut reply = Response::builder().status(answer.status());
-    for (name, value) in answer.headers() {
-        reply = reply.header(name, value);
-    }
-    let status = answer.status();
-    let bytes = answer.bytes().await.map_err(|_| Reset)?;
+    let reply = forward(&http, port, &parts, bytes).await.ok_or(Reset)?;
+    let status = reply.status();
     if path.contains("/blobs/uploads/") && matches!(parts.method, Method::PATCH | Method::PUT) {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.uploaded += sent;
@@ -178,8 +170,28 @@ async fn handle(
     if disturb == Disturb::ResetAfter {
         return Err(Reset);
     }
+    Ok(reply)
+}
+
+/// Asks the registry at `port` the same.
+pub(crate) async fn forward(
+    http: &reqwest::Client,
+    port: u16,
+    parts: &Parts,
+    body: Bytes,
+) -> Option<Response<Full<Bytes>>> {
+    let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
+    let mut forward = http.request(parts.method.clone(), format!("http://127.0.0.1:{port}{path}"));
+    for (name, value) in &parts.headers {
+        forward = forward.header(name, value);
+    }
+    let answer = forward.body(body).send().await.ok()?;
+    let mut reply = Response::builder().status(answer.status());
+    for (name, value) in answer.headers() {
+        reply = reply.header(name, value);
+    }
     // A HEAD's length is that of what it does not send.
-    Ok(reply.body(Full::new(bytes)).expect("an answer"))
+    reply.body(Full::new(answer.bytes().await.ok()?)).ok()
 }
 
 async fn answer(status: u16, body: Incoming) -> Response<Full<Bytes>> {
@@ -190,6 +202,9 @@ async fn answer(status: u16, body: Incoming) -> Response<Full<Bytes>> {
     }
     let text = match status {
         500 => r#"{"errors":[{"code":"UNKNOWN","message":"unknown error"}]}"#,
+        403 => {
+            r#"{"errors":[{"code":"DENIED","message":"adding 2.1 MiB of storage resource, which when updated to current usage of 8.3 MiB will exceed the configured upper limit of 10.0 MiB."}]}"#
+        }
         507 => {
             r#"{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":{"DriverName":"filesystem","Enclosed":{"Op":"write","Path":"/var/lib/registry","Err":28}}}]}"#
         }

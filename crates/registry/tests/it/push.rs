@@ -171,7 +171,10 @@ async fn an_image_with_a_part_that_is_nowhere_fails_alone() {
     assert_eq!((failed.len(), *total), (1, 2));
     assert_eq!(
         failed[0].reason,
-        format!("blob {} is neither in the registry nor in the bundle", nowhere.digest)
+        format!(
+            "blob {} is neither in the registry nor in the bundle (searched: ns/bad, ns/good)",
+            nowhere.digest
+        )
     );
     images.all.pop();
     assert_there(&server, "ns", &images);
