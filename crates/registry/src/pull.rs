@@ -125,6 +125,7 @@ pub struct RegistryImages<'a> {
     blobs: BTreeMap<Digest, (usize, u64)>,
     done: AtomicU64,
     total: u64,
+    patience: Patience,
 }
 
 impl std::fmt::Debug for RegistryImages<'_> {
@@ -153,6 +154,7 @@ impl<'a> RegistryImages<'a> {
             blobs: BTreeMap::new(),
             done: AtomicU64::new(0),
             total: 0,
+            patience: Patience::new(None, STALL, Instant::now()),
         };
         for at in 0..images.wanted.len() {
             let wanted = images.wanted[at].clone();
@@ -237,28 +239,29 @@ impl<'a> RegistryImages<'a> {
         wanted: &Wanted,
         mut ask: impl FnMut() -> F,
     ) -> Result<T, PullError> {
-        let patience = Patience::new(None, STALL, Instant::now());
         let mut attempt = 0;
         loop {
             let fault = match self.unless_stopped(ask()).await? {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.patience.came_through();
+                    return Ok(answer);
+                }
                 Err(fault) => fault,
             };
             attempt += 1;
-            self.pause(&patience, attempt, what, wanted, fault).await?;
+            self.pause(attempt, what, wanted, fault).await?;
         }
     }
 
     /// Waits for a fault to pass.
     async fn pause(
         &self,
-        patience: &Patience,
         attempt: u32,
         what: &str,
         wanted: &Wanted,
         fault: Fault,
     ) -> Result<(), PullError> {
-        let Some(pause) = patience.pause(&fault, attempt, Instant::now()) else {
+        let Some(pause) = self.patience.pause(&fault, attempt, Instant::now()) else {
             let (name, host) = (wanted.name.clone(), wanted.host.clone());
             return Err(PullError::Fault { name, host, fault });
         };
@@ -297,7 +300,6 @@ impl ImageSource for RegistryImages<'_> {
 
     fn open(&self, digest: Digest) -> io::Result<Box<dyn Read + '_>> {
         let (at, size) = *self.blobs.get(&digest).ok_or(io::ErrorKind::NotFound)?;
-        let patience = Patience::new(None, STALL, Instant::now());
         Ok(Box::new(Blob {
             images: self,
             wanted: &self.wanted[at],
@@ -305,7 +307,6 @@ impl ImageSource for RegistryImages<'_> {
             size,
             done: 0,
             attempt: 0,
-            patience,
             stream: None,
             part: Bytes::new(),
         }))
@@ -325,7 +326,6 @@ struct Blob<'a> {
     size: u64,
     done: u64,
     attempt: u32,
-    patience: Patience,
     stream: Option<crate::client::Stream>,
     part: Bytes,
 }
@@ -339,14 +339,14 @@ impl Blob<'_> {
                     self.stream = Some(stream);
                     self.part = part;
                     self.attempt = 0;
-                    self.patience.came_through();
+                    self.images.patience.came_through();
                     continue;
                 }
                 Err(fault) => fault,
             };
             self.attempt += 1;
             let what = format!("read {}", self.digest);
-            self.images.pause(&self.patience, self.attempt, &what, self.wanted, fault).await?;
+            self.images.pause(self.attempt, &what, self.wanted, fault).await?;
         }
         Ok(())
     }

@@ -12,22 +12,34 @@ const FIRST: Duration = Duration::from_millis(100);
 /// The longest pause that is not asked for.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// How long a registry that never answered is waited for: its name is rather wrong than it is away for long.
+const ARRIVAL: Duration = Duration::from_secs(30);
+
 /// Decides whether and how long to wait.
 #[derive(Debug)]
 pub(crate) struct Patience {
     deadline: Option<Instant>,
     stall: Duration,
-    last: Mutex<Instant>,
+    last: Mutex<Last>,
+}
+
+/// When something last came through.
+#[derive(Debug)]
+struct Last {
+    at: Instant,
+    /// Nothing has, and `at` is the beginning.
+    never: bool,
 }
 
 impl Patience {
     pub(crate) fn new(deadline: Option<Instant>, stall: Duration, now: Instant) -> Self {
-        Self { deadline, stall, last: Mutex::new(now) }
+        Self { deadline, stall, last: Mutex::new(Last { at: now, never: true }) }
     }
 
     /// An exchange succeeded: the registry is there.
     pub(crate) fn came_through(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let last = Last { at: Instant::now(), never: false };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
 
     /// How long to wait after the `attempt`-th fault in a row; none when it will not pass or time is up.
@@ -37,8 +49,9 @@ impl Patience {
         }
         let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(10));
         let pause = fault.retry_after().unwrap_or_default().max(doubled.min(LONGEST));
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let stalled = last + self.stall < now;
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let stall = if last.never { self.stall.min(ARRIVAL) } else { self.stall };
+        let stalled = last.at + stall < now;
         let late = self.deadline.is_some_and(|it| it <= now + pause);
         (!stalled && !late).then_some(pause)
     }
@@ -64,7 +77,8 @@ mod tests {
             check(&broken, 99, 0),
             check(&busy(Some(seconds(30))), 1, 0),
             check(&busy(Some(seconds(120))), 1, 0),
-            check(&broken, 1, 51),
+            check(&broken, 1, 29),
+            check(&broken, 1, 31),
             check(&Fault::Denied { status: 403, reason: String::new() }, 1, 0),
         ];
         insta::assert_snapshot!(lines.join("\n"), @r"
@@ -73,8 +87,13 @@ mod tests {
         Some(10s)
         Some(30s)
         None
+        Some(100ms)
         None
         None
         ");
+        // Once it was there, it may be away for longer.
+        patience.came_through();
+        assert!(patience.pause(&broken, 1, Instant::now() + seconds(49)).is_some());
+        assert!(patience.pause(&broken, 1, Instant::now() + seconds(51)).is_none());
     }
 }
