@@ -2,12 +2,13 @@
 //! `preflight` program, whose results are kept.
 
 mod charts;
-mod spec;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use kinds::context::Renderer;
+use kinds::{preflight, yaml};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -24,9 +25,6 @@ use crate::store::StoreError;
 const RESULTS: &str = "app-preflights";
 /// The most of the program's output that is read, in bytes.
 const OUTPUT_BYTES: u64 = 8 << 20;
-/// The kind of a spec.
-const API: &str = "troubleshoot.sh/v1beta2";
-const KIND: &str = "Preflight";
 /// Where the program is looked for, in this order.
 const NAMES: [&str; 2] = ["kubectl-preflight", "preflight"];
 
@@ -66,15 +64,17 @@ pub(crate) async fn is_blocked(site: &Site) -> Result<bool, StoreError> {
 pub(crate) async fn work(site: &Site, cancel: &CancellationToken) -> Result<End, String> {
     site.store.drop_document(RESULTS).await.map_err(|error| chain(&error))?;
     let spec = rendered(site).await?;
-    let Some(spec) = spec else {
+    let titles = spec.as_ref().map(preflight::titles).unwrap_or_default();
+    let Some(spec) = spec.filter(|_| !titles.is_empty()) else {
         let line = "the release has no preflights".to_owned();
         site.store.log(Step::AppPreflights, &[line]).await.map_err(|error| chain(&error))?;
         keep(site, Results { titles: Some(Vec::new()), output: None }).await?;
         return Ok(End::Succeeded);
     };
-    let titles = Some(spec.titles.clone());
+    let titles = Some(titles);
     keep(site, Results { titles: titles.clone(), output: None }).await?;
-    let output = execute(site, &spec.text, cancel)
+    let text = yaml::to_string(&spec).map_err(|error| error.to_string())?;
+    let output = execute(site, &text, cancel)
         .await
         .map_err(|why| format!("app preflights failed to run: {why}"))?;
     let end = match &output.fail {
@@ -90,7 +90,7 @@ async fn keep(site: &Site, results: Results) -> Result<(), String> {
 }
 
 /// The merged spec; `None` when the release has no preflights.
-async fn rendered(site: &Site) -> Result<Option<spec::Spec>, String> {
+async fn rendered(site: &Site) -> Result<Option<Value>, String> {
     if site.release.preflights.is_empty() && site.release.charts.is_empty() {
         return Ok(None);
     }
@@ -99,7 +99,7 @@ async fn rendered(site: &Site) -> Result<Option<spec::Spec>, String> {
     let resolution = answers::resolution(site, &values).await.map_err(told)?;
     let mut contexts = site.contexts();
     contexts.items = resolution.items;
-    let (mut texts, kinds) = {
+    let (texts, kinds) = {
         let renderer = Renderer::new(&contexts);
         let render = |(path, text): &(String, String)| {
             let text = renderer.render(path, text).map_err(|error| error.to_string())?;
@@ -110,8 +110,11 @@ async fn rendered(site: &Site) -> Result<Option<spec::Spec>, String> {
         let kinds: Vec<_> = release.charts.iter().map(render).collect::<Result<_, _>>()?;
         (texts.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), kinds)
     };
-    texts.extend(charts::specs(site, &kinds).await?);
-    spec::merge(&texts)
+    let document =
+        |text: &String| yaml::to_value(text).map_err(|error| format!("a preflight spec: {error}"));
+    let mut documents: Vec<Value> = texts.iter().map(document).collect::<Result<_, _>>()?;
+    documents.extend(charts::specs(site, &kinds).await?);
+    Ok(preflight::merged(&documents))
 }
 
 async fn execute(

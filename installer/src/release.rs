@@ -146,7 +146,7 @@ impl Release {
                     ("kots.io/v1beta1", "Config") => "Config",
                     ("kots.io/v1beta1", "Application") => "Application",
                     ("embeddedcluster.replicated.com/v1beta1", "Config") => CLUSTER,
-                    ("troubleshoot.sh/v1beta2", "Preflight") => {
+                    _ if kinds::preflight::is_preflight(&gvk) => {
                         preflights.push((file.path.clone(), text));
                         continue;
                     }

@@ -14,11 +14,10 @@ mod live;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
+use service::sqlite::Pools;
+use sqlx::{Row as _, Sqlite, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::flow::{State, Step};
@@ -37,8 +36,7 @@ const KEPT: &str = "generated";
 /// Handles to the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    writer: SqlitePool,
-    reader: SqlitePool,
+    pools: Pools,
     live: Arc<Live>,
     /// One write at a time, until it is seen in memory too: events come to readers in their order.
     gate: Arc<Mutex<()>>,
@@ -62,43 +60,19 @@ pub(crate) struct Said<'a> {
 impl Store {
     /// Opens (and makes, and migrates) the database in `folder`.
     pub(crate) async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join("installer.db");
-        let shown = path.display().to_string();
-        let open = |source| StoreError::Open { path: shown.clone(), source };
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10));
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_mins(1))
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await
-            .map_err(open)?;
-        MIGRATIONS
-            .run(&writer)
-            .await
-            .map_err(|source| StoreError::Migrate { path: shown.clone(), source })?;
-        let reader = SqlitePoolOptions::new()
-            .max_connections(3)
-            .acquire_timeout(Duration::from_secs(30))
-            .test_before_acquire(false)
-            .connect_lazy_with(options.read_only(true).create_if_missing(false));
+        let pools = Pools::open(&folder.join("installer.db"), &MIGRATIONS).await?;
         let newest: i64 = sqlx::query("SELECT coalesce(max(id), 0) FROM event")
-            .fetch_one(&writer)
+            .fetch_one(&pools.writer)
             .await
             .map_err(failed("count events"))?
             .get(0);
         let sessions = sqlx::query("SELECT id, expires_ms FROM session")
-            .fetch_all(&writer)
+            .fetch_all(&pools.writer)
             .await
             .map_err(failed("read the sessions"))?;
         let sessions = sessions.iter().map(|row| (row.get(0), row.get(1))).collect();
         let live = Arc::new(Live::new(newest, sessions));
-        Ok(Self { writer, reader, live, gate: Arc::default() })
+        Ok(Self { pools, live, gate: Arc::default() })
     }
 
     /// Takes up `run`, or begins it: what another run left is forgotten, unless that is at work.
@@ -153,7 +127,7 @@ impl Store {
     /// The state, and since when; `None` when no run was begun.
     pub(crate) async fn run(&self) -> Result<Option<(String, State, String)>, StoreError> {
         sqlx::query("SELECT run, state, changed_at FROM machine")
-            .fetch_optional(&self.reader)
+            .fetch_optional(&self.pools.reader)
             .await
             .map_err(failed("read the state"))?
             .map(|row| Ok((row.get(0), read_state(row.get(1))?, row.get(2))))
@@ -193,7 +167,7 @@ impl Store {
     pub(crate) async fn status(&self, step: Step) -> Result<Status, StoreError> {
         let row = sqlx::query("SELECT state, description, last_updated FROM status WHERE step = ?")
             .bind(step.as_str())
-            .fetch_optional(&self.reader)
+            .fetch_optional(&self.pools.reader)
             .await
             .map_err(failed("read a status"))?;
         let Some(row) = row else { return Ok(Status::pending()) };
@@ -206,14 +180,17 @@ impl Store {
 
     /// Closes both pools.
     pub(crate) async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+        self.pools.close().await;
     }
 
     async fn begin(&self) -> Result<Write, StoreError> {
         let gate = Arc::clone(&self.gate).lock_owned().await;
-        let tx =
-            self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed("begin a write"))?;
+        let tx = self
+            .pools
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(failed("begin a write"))?;
         Ok(Write { tx, events: Vec::new(), _gate: gate })
     }
 

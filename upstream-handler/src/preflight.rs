@@ -230,7 +230,7 @@ fn prepare(
         .tempfile_in(shared.archives.temp())
         .map_err(|error| error.to_string())?;
     file.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(Some((file, spec::n_checks(&spec))))
+    Ok(Some((file, kinds::preflight::titles(&spec).len())))
 }
 
 /// Stores results, and queues a first version for the target that passed everything

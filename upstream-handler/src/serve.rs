@@ -1,7 +1,5 @@
 //! Starts and stops a server.
 
-mod listen;
-
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -13,6 +11,7 @@ use std::time::Duration;
 use kinds::cipher::{Cipher, CipherError};
 use kinds::license::{KeyError, RootKeys};
 use secrecy::SecretString;
+use service::connections::{self, Limits};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -35,6 +34,12 @@ use crate::{deploy, env, http, preflight, update};
 
 /// Largest upload when nothing else is said, in bytes.
 const MAX_UPLOAD_BYTES: u64 = 16 << 30;
+const LIMITS: Limits = Limits {
+    connections: 512,
+    drain: Duration::from_secs(8),
+    read_buffer: 400 << 10,
+    half_close: true,
+};
 /// How long stopping waits for what is running.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -262,7 +267,8 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
     let follower = tokio::spawn(deploy::follow::run(Arc::clone(&shared)));
     let checker = tokio::spawn(preflight::run_queue(Arc::clone(&shared)));
     let router = http::router(Arc::clone(&shared));
-    let accept = tokio::spawn(listen::accept(listener, router, shared.stop.clone()));
+    let accept =
+        tokio::spawn(connections::accept(listener, None, router, LIMITS, shared.stop.clone()));
     Ok(Running { addr, auth_string, shared, accept, worker, follower, checker, _lock: lock })
 }
 

@@ -18,10 +18,9 @@ pub(crate) mod uploads;
 pub(crate) mod versions;
 
 use std::path::Path;
-use std::time::Duration;
 
+use service::sqlite::Pools;
 use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use thiserror::Error;
 
 /// An open write transaction; dropped without commit it changes nothing.
@@ -33,23 +32,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The database file could not be opened or brought to this program's schema.
-    #[error("could not open the database {path}")]
-    Open {
-        /// The file.
-        path: String,
-        /// The cause.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// The file has a schema this program does not know.
-    #[error("the schema of the database {path} is not this program's")]
-    Migrate {
-        /// The file.
-        path: String,
-        /// The cause.
-        #[source]
-        source: sqlx::migrate::MigrateError,
-    },
+    #[error(transparent)]
+    Open(#[from] service::sqlite::OpenError),
     /// A statement failed.
     #[error("the database did not {what}")]
     Query {
@@ -84,45 +68,19 @@ pub(crate) fn failed(what: &'static str) -> impl FnOnce(sqlx::Error) -> StoreErr
 /// Handles to the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    writer: SqlitePool,
-    reader: SqlitePool,
+    pools: Pools,
 }
 
 impl Store {
     /// Opens (and makes, and migrates) the database in `folder`.
     pub(crate) async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join("kotsadm.db");
-        let shown = path.display().to_string();
-        let open = |source| StoreError::Open { path: shown.clone(), source };
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_mins(1))
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await
-            .map_err(open)?;
-        MIGRATIONS
-            .run(&writer)
-            .await
-            .map_err(|source| StoreError::Migrate { path: shown.clone(), source })?;
-        let reader = SqlitePoolOptions::new()
-            .max_connections(3)
-            .acquire_timeout(Duration::from_secs(30))
-            .test_before_acquire(false)
-            .connect_lazy_with(options.read_only(true).create_if_missing(false));
-        Ok(Self { writer, reader })
+        let pools = Pools::open(&folder.join("kotsadm.db"), &MIGRATIONS).await?;
+        Ok(Self { pools })
     }
 
     /// Begins a write.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed("begin a write"))
+        self.pools.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed("begin a write"))
     }
 
     /// Makes a write's changes durable.
@@ -132,13 +90,13 @@ impl Store {
 
     /// The pool reads go through.
     pub(crate) fn reader(&self) -> &SqlitePool {
-        &self.reader
+        &self.pools.reader
     }
 
     /// Reads and writes for real: a write transaction that changes a row and is thrown away.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT count(*) FROM app")
-            .execute(&self.reader)
+            .execute(&self.pools.reader)
             .await
             .map_err(failed("answer a read"))?;
         let mut tx = self.begin().await?;
@@ -151,8 +109,7 @@ impl Store {
 
     /// Closes both pools.
     pub(crate) async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+        self.pools.close().await;
     }
 }
 

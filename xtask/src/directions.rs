@@ -10,13 +10,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("gotemplate", &[]),
     ("steps", &[]),
+    ("service", &[]),
     ("kinds", &["gotemplate"]),
     ("airgap", &["kinds", "wire"]),
     ("registry", &["airgap", "wire"]),
     ("upstream", &["airgap", "kinds", "wire"]),
-    ("upstream-handler", &["airgap", "kinds", "registry", "upstream", "wire"]),
+    ("upstream-handler", &["airgap", "kinds", "registry", "service", "upstream", "wire"]),
     ("kots-deploy", &["airgap", "kinds", "registry", "steps", "upstream-handler", "wire"]),
-    ("installer", &["airgap", "kinds", "steps", "upstream", "wire"]),
+    ("installer", &["airgap", "kinds", "service", "steps", "upstream", "wire"]),
     // A stand-in for tests.
     ("fake-kube", &[]),
     // Fixtures, the project's own commands and the fuzz targets may see everything.

@@ -13,6 +13,7 @@ pub mod helm_chart;
 pub mod installation;
 pub mod license;
 pub mod multitype;
+pub mod preflight;
 pub mod release;
 pub mod yaml;
 

@@ -9,13 +9,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use airgap::{ArchiveLimits, Gunzip, TarReader};
-use kinds::gvk::sniff;
 use kinds::helm_chart::HelmChart;
-use kinds::yaml::{self, split_documents};
+use kinds::{preflight, yaml};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::process::Command;
 
-use super::{API, KIND};
 use crate::site::{Site, write_private};
 
 /// How much of a packed chart is read.
@@ -53,13 +52,13 @@ fn read(bytes: &[u8]) -> Result<Meta, String> {
         if rest == "Chart.yaml" {
             meta = yaml::from_str(&text).map_err(|error| format!("Chart.yaml: {error}"))?;
         }
-        has_preflights |= text.contains(API) && text.contains(KIND);
+        has_preflights |= preflight::may_render_to_one(&text);
     }
     Ok(Meta { has_preflights, ..meta })
 }
 
 /// The specs of every chart that is not left out. `kinds` are the `HelmChart` documents, rendered.
-pub(super) async fn specs(site: &Site, kinds: &[(String, String)]) -> Result<Vec<String>, String> {
+pub(super) async fn specs(site: &Site, kinds: &[(String, String)]) -> Result<Vec<Value>, String> {
     let mut specs = Vec::new();
     for (path, text) in kinds {
         let chart = HelmChart::parse(text).map_err(|error| format!("{path}: {error}"))?;
@@ -82,18 +81,10 @@ pub(super) async fn specs(site: &Site, kinds: &[(String, String)]) -> Result<Vec
             let rendered = template(site, &chart, bytes)
                 .await
                 .map_err(|why| format!("{path}: helm template: {why}"))?;
-            specs.extend(preflights(&rendered));
+            specs.extend(preflight::in_chart(&rendered).into_iter().map(|it| it.value));
         }
     }
     Ok(specs)
-}
-
-/// The documents of a rendered chart that are preflight specs.
-fn preflights(rendered: &str) -> Vec<String> {
-    let is_spec =
-        |text: &str| sniff(text).is_some_and(|it| it.api_version == API && it.kind == KIND);
-    let documents = split_documents(rendered);
-    documents.iter().filter(|it| is_spec(it.text)).map(|it| it.text.to_owned()).collect()
 }
 
 async fn template(site: &Site, chart: &HelmChart, archive: &[u8]) -> Result<String, String> {
@@ -170,11 +161,5 @@ mod tests {
         assert_eq!(read(&packed(spec)), Ok(meta(true)));
         assert_eq!(read(&packed("kind: ConfigMap\n")), Ok(meta(false)));
         assert!(read(b"no archive").is_err());
-    }
-
-    #[test]
-    fn only_preflight_specs_are_taken() {
-        let rendered = "---\n# Source: a\nkind: ConfigMap\napiVersion: v1\n---\n# Source: b\napiVersion: troubleshoot.sh/v1beta2\nkind: Preflight\nspec: {}\n";
-        assert_eq!(preflights(rendered).len(), 1);
     }
 }

@@ -37,7 +37,7 @@ impl Store {
     ) -> Result<Option<T>, StoreError> {
         let row = sqlx::query("SELECT body FROM document WHERE name = ?")
             .bind(name)
-            .fetch_optional(&self.reader)
+            .fetch_optional(&self.pools.reader)
             .await
             .map_err(failed("read a document"))?;
         row.map(|row| {

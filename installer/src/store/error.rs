@@ -7,24 +7,9 @@ use crate::flow::State;
 /// Why the database did not do what was asked.
 #[derive(Debug, Error)]
 pub(crate) enum StoreError {
-    /// The file could not be opened.
-    #[error("could not open the database {path}")]
-    Open {
-        /// The file.
-        path: String,
-        /// The cause.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// The file has a schema this program does not know.
-    #[error("the schema of the database {path} is not this program's")]
-    Migrate {
-        /// The file.
-        path: String,
-        /// The cause.
-        #[source]
-        source: sqlx::migrate::MigrateError,
-    },
+    /// It could not be opened.
+    #[error(transparent)]
+    Open(#[from] service::sqlite::OpenError),
     /// A statement failed.
     #[error("the database did not {what}")]
     Query {

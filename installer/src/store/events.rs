@@ -110,7 +110,7 @@ impl Store {
             "SELECT body FROM event WHERE step = ? AND kind = 'log' ORDER BY id DESC LIMIT 4000",
         )
         .bind(step.as_str())
-        .fetch_all(&self.reader)
+        .fetch_all(&self.pools.reader)
         .await
         .map_err(failed("read a log"))?;
         let mut lines = Vec::new();
@@ -148,7 +148,7 @@ impl Store {
         .bind(step)
         .bind(kind)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.reader)
+        .fetch_all(&self.pools.reader)
         .await
         .map_err(failed("read events"))?;
         let event = |row: &sqlx::sqlite::SqliteRow| {

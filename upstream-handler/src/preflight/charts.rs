@@ -2,28 +2,13 @@
 
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use kinds::gvk::Gvk;
-use kinds::yaml::{self, split_documents};
-use serde_json::Value;
+use kinds::preflight::{Found, in_chart};
 
-use super::spec::is_preflight;
 use crate::release::tree::{read_text, require_text, vendor_files, write};
 use crate::release::{HELM, KOTS_KINDS, RENDERED, ReleaseError};
 
 /// Where they are put together, as in the original.
 const FILE: &str = "helm-preflight.yaml";
-/// The label of a secret that holds one.
-const LABEL: &str = "/metadata/labels/troubleshoot.sh~1kind";
-
-/// A Preflight of a chart.
-#[derive(Debug)]
-pub(crate) struct ChartPreflight {
-    pub(crate) kind: Gvk,
-    pub(crate) value: Value,
-    pub(crate) text: String,
-}
 
 /// Finds the Preflights of the charts that are rendered in `tree`, and puts them beside the release's
 /// own kinds.
@@ -31,12 +16,12 @@ pub(crate) struct ChartPreflight {
 /// # Errors
 ///
 /// A rendered chart cannot be read, or the disk failed.
-pub(crate) fn collect(tree: &Path) -> Result<Vec<ChartPreflight>, ReleaseError> {
+pub(crate) fn collect(tree: &Path) -> Result<Vec<Found>, ReleaseError> {
     let folder = tree.join(RENDERED);
     let files = if folder.is_dir() { vendor_files(&folder)? } else { Vec::new() };
-    let mut found: Vec<ChartPreflight> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     for file in files.iter().filter(|it| is_chart(&it.path)) {
-        for preflight in of_text(&require_text(&folder, &file.path)?) {
+        for preflight in in_chart(&require_text(&folder, &file.path)?) {
             // Each downstream has the chart once more.
             if found.iter().all(|it| it.value != preflight.value) {
                 found.push(preflight);
@@ -59,39 +44,6 @@ fn is_chart(path: &str) -> bool {
     matches!(steps[..], [_, HELM, _, "all.yaml"])
 }
 
-/// The Preflights of a rendered chart.
-fn of_text(text: &str) -> Vec<ChartPreflight> {
-    let mut found = Vec::new();
-    for document in split_documents(text) {
-        let Some(kind) = kinds::gvk::sniff(document.text) else { continue };
-        let is_secret = kind.api_version == "v1" && kind.kind == "Secret";
-        if !is_preflight(&kind) && !is_secret {
-            continue;
-        }
-        // What is no YAML is told when the chart is installed.
-        let Ok(value) = yaml::to_value(document.text) else { continue };
-        if is_preflight(&kind) {
-            found.push(ChartPreflight { kind, value, text: document.text.to_owned() });
-        } else if value.pointer(LABEL).and_then(Value::as_str) == Some("preflight") {
-            for held in texts_of(&value) {
-                found.extend(of_text(&held));
-            }
-        }
-    }
-    found
-}
-
-/// The texts that a secret holds.
-fn texts_of(secret: &Value) -> Vec<String> {
-    let fields = |name: &str| secret.get(name).and_then(Value::as_object).into_iter().flatten();
-    let plain = fields("stringData").filter_map(|(_, text)| text.as_str().map(str::to_owned));
-    let packed = fields("data").filter_map(|(_, text)| {
-        let bytes = STANDARD.decode(text.as_str()?).ok()?;
-        String::from_utf8(bytes).ok()
-    });
-    plain.chain(packed).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,24 +60,20 @@ mod tests {
 
     #[test]
     fn charts_bring_checks_along() {
-        let secret = format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s, labels: {{troubleshoot.sh/kind: preflight}}}}\ndata: {{preflight.yaml: {}}}\n",
-            STANDARD.encode(PREFLIGHT.replace("name: a", "name: b"))
-        );
-        let chart =
-            format!("apiVersion: v1\nkind: Service\n---\n# Source: x\n{PREFLIGHT}---\n{secret}");
+        let other = PREFLIGHT.replace("name: a", "name: b");
+        let chart = format!("apiVersion: v1\nkind: Service\n---\n{PREFLIGHT}---\n{other}");
         let tree = tree(&[
             ("rendered/one/helm/web/all.yaml", &chart),
             ("rendered/two/helm/web/all.yaml", &chart),
             ("rendered/one/other.yaml", PREFLIGHT),
         ]);
-        let names = |found: &[ChartPreflight]| {
-            let name = |it: &ChartPreflight| it.value["metadata"]["name"].to_string();
+        let names = |found: &[Found]| {
+            let name = |it: &Found| it.value["metadata"]["name"].to_string();
             found.iter().map(name).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(names(&collect(tree.path()).expect("it is read")), "\"a\" \"b\"");
         let text = require_text(tree.path(), "kotsKinds/helm-preflight.yaml").expect("it is there");
-        assert_eq!(of_text(&text).len(), 2);
+        assert_eq!(in_chart(&text).len(), 2);
     }
 
     #[test]

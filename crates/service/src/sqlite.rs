@@ -1,0 +1,134 @@
+//! A database in one file: one connection writes, a few read, and what is committed survives a power cut.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use thiserror::Error;
+
+/// How long a write waits for another one.
+const WRITE_WAIT: Duration = Duration::from_mins(1);
+/// How long a read waits for a connection.
+const READ_WAIT: Duration = Duration::from_secs(30);
+/// How long a statement waits for another process that holds the file.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// How many connections read.
+const READERS: u32 = 3;
+
+/// Why a database could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The file could not be opened.
+    #[error("could not open the database {path}")]
+    Open {
+        /// The file.
+        path: String,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The file has a schema this program does not know.
+    #[error("the schema of the database {path} is not this program's")]
+    Migrate {
+        /// The file.
+        path: String,
+        /// The cause.
+        #[source]
+        source: MigrateError,
+    },
+}
+
+/// The connections of a database.
+#[derive(Debug, Clone)]
+pub struct Pools {
+    /// One connection, so that writes come one after the other.
+    pub writer: SqlitePool,
+    /// Connections that can only read.
+    pub reader: SqlitePool,
+}
+
+impl Pools {
+    /// Opens (and makes, and migrates) the database in the file `path`. Foreign keys are enforced.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, or has the schema of another program.
+    pub async fn open(path: &Path, migrations: &Migrator) -> Result<Self, OpenError> {
+        let shown = path.display().to_string();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_WAIT);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WRITE_WAIT)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(|source| OpenError::Open { path: shown.clone(), source })?;
+        migrations
+            .run(&writer)
+            .await
+            .map_err(|source| OpenError::Migrate { path: shown, source })?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(READ_WAIT)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.read_only(true).create_if_missing(false));
+        Ok(Self { writer, reader })
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use sqlx::migrate::{Migration, MigrationType};
+
+    use super::*;
+
+    fn migrations(statement: &'static str) -> Migrator {
+        let sql = sqlx::SqlStr::from_static(statement);
+        let kind = MigrationType::Simple;
+        let migration = Migration::new(1, Cow::Borrowed("init"), kind, sql, false);
+        Migrator { migrations: Cow::Owned(vec![migration]), ..Migrator::DEFAULT }
+    }
+
+    #[tokio::test]
+    async fn a_database_is_made_once_and_another_programs_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("some.db");
+        let ours = migrations("CREATE TABLE one (id INTEGER PRIMARY KEY) STRICT");
+        let pools = Pools::open(&path, &ours).await.expect("it is made");
+        sqlx::query("INSERT INTO one (id) VALUES (7)")
+            .execute(&pools.writer)
+            .await
+            .expect("written");
+        let refused = sqlx::query("DELETE FROM one").execute(&pools.reader).await;
+        assert!(refused.is_err(), "a reader wrote");
+        pools.close().await;
+        let pools = Pools::open(&path, &ours).await.expect("it is opened");
+        let (id,): (i64,) =
+            sqlx::query_as("SELECT id FROM one").fetch_one(&pools.reader).await.expect("read");
+        assert_eq!(id, 7);
+        pools.close().await;
+
+        let other = migrations("CREATE TABLE other (id INTEGER PRIMARY KEY) STRICT");
+        let error = Pools::open(&path, &other).await.expect_err("another schema");
+        assert!(matches!(error, OpenError::Migrate { .. }), "{error:?}");
+        let error =
+            Pools::open(&folder.path().join("no/such.db"), &ours).await.expect_err("no folder");
+        assert!(matches!(error, OpenError::Open { .. }), "{error:?}");
+    }
+}
