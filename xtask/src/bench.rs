@@ -4,6 +4,7 @@
 mod airgap;
 mod bundle;
 mod config;
+mod installer;
 mod measure;
 mod push;
 mod render;
@@ -30,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 11)]
     runs: usize,
     /// Only these measurements, all without it.
-    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "config", "render", "airgap", "bundle", "push"])]
+    #[arg(long, value_name = "NAME", value_parser = ["start", "online", "config", "render", "airgap", "bundle", "push", "installer"])]
     only: Vec<String>,
     /// Size of the layers in the bundle whose images are pushed, in MiB.
     #[arg(long, default_value_t = 4096)]
@@ -50,9 +51,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         show(&table);
         return Ok(());
     }
+    let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|it| it == name);
+    if wanted("installer") {
+        installer::run(folder.path(), &mut table)?;
+    }
+    if args.only.iter().all(|it| it == "installer") && !args.only.is_empty() {
+        show(&table);
+        return Ok(());
+    }
     let programs = Programs::build(true)?;
     sh::heading("measurements (min / median / max)");
-    let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|it| it == name);
     if wanted("start") {
         start_up(&programs, args.runs, folder.path(), &mut table)?;
     }

@@ -78,6 +78,28 @@ const PACKAGED: [Packaged; 1] = [Packaged {
     for_what: "pushing images into a real registry",
 }];
 
+/// A program of the Python package index, installed with what it needs into an environment of its own.
+struct Python {
+    /// Its name, and that of its package.
+    name: &'static str,
+    /// The variable that tells tests where it is.
+    variable: &'static str,
+    /// Which version.
+    version: &'static str,
+    /// What it is installed with, as `pip freeze` writes it.
+    constraints: &'static str,
+    /// What is skipped without it.
+    for_what: &'static str,
+}
+
+const PYTHON: [Python; 1] = [Python {
+    name: "schemathesis",
+    variable: "SCHEMATHESIS",
+    version: "4.32.5",
+    constraints: include_str!("schemathesis.txt"),
+    for_what: "the installer's API against its document",
+}];
+
 /// Programs found or installed, and why others are absent.
 #[derive(Default)]
 pub(crate) struct Tools {
@@ -105,6 +127,15 @@ pub(crate) fn install() -> Tools {
             )),
         }
     }
+    for tool in &PYTHON {
+        match find_python(tool) {
+            Ok(path) => tools.found.push((tool.variable, path)),
+            Err(error) => tools.skipped.push(format!(
+                "{}: {} {} is not there: {error:#}",
+                tool.for_what, tool.name, tool.version
+            )),
+        }
+    }
     for tool in &PACKAGED {
         if let Err(error) = find_packaged(tool) {
             let Packaged { name, for_what, .. } = tool;
@@ -119,13 +150,55 @@ fn find_packaged(tool: &Packaged) -> Result<()> {
     if sh::has(tool.name, "--version") {
         return Ok(());
     }
+    install_package(tool.package)
+}
+
+fn install_package(package: &str) -> Result<()> {
     if !sh::has("apt-get", "--version") {
-        anyhow::bail!("install {} with the package manager of this machine", tool.package);
+        anyhow::bail!("install {package} with the package manager of this machine");
     }
-    sh::say(&format!("installing {} with apt-get", tool.package));
+    sh::say(&format!("installing {package} with apt-get"));
     let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends", tool.package]);
+    install.args(["install", "--yes", "--no-install-recommends", package]);
     sh::read(install.env("DEBIAN_FRONTEND", "noninteractive")).map(drop)
+}
+
+/// The one the caller names, else the one in the cache, else a new one where there is a Python.
+fn find_python(tool: &Python) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(tool.variable) {
+        return Ok(PathBuf::from(path));
+    }
+    if !sh::has("python3", "--version") {
+        anyhow::bail!("there is no Python to install it with; set {}", tool.variable);
+    }
+    let cache = cache()?;
+    fs::create_dir_all(&cache).with_context(|| format!("could not make {}", cache.display()))?;
+    let folder = cache.join(format!("{}-{}", tool.name, tool.version));
+    // An environment has its own path inside of it, so that it cannot be renamed when it is whole.
+    let lock = fs::File::create(folder.with_added_extension("lock"))?;
+    lock.lock().context("could not wait for another installation")?;
+    let (program, whole) = (folder.join("bin").join(tool.name), folder.join("whole"));
+    if whole.is_file() {
+        return Ok(program);
+    }
+    sh::say(&format!("installing {} {}", tool.name, tool.version));
+    let environment = || {
+        let mut python = Command::new("python3");
+        python.args(["-m", "venv", "--clear"]).arg(&folder);
+        python
+    };
+    // Debian packs the part of Python that makes environments apart.
+    if sh::read(&mut environment()).is_err() {
+        install_package("python3-venv")?;
+        sh::read(&mut environment())?;
+    }
+    let constraints = folder.join("constraints.txt");
+    fs::write(&constraints, tool.constraints)?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--constraint"]);
+    sh::read(pip.arg(constraints).arg(format!("{}=={}", tool.name, tool.version)))?;
+    fs::write(whole, "")?;
+    Ok(program)
 }
 
 /// The one the caller names, else the one in the cache, else a new one.
