@@ -1,15 +1,25 @@
-//! Takes over the source of the server's multipart reader, which is private there. Depending on the whole server would
-//! add minutes to every build of these targets.
+//! Takes over sources that are private in the programs. Depending on whole programs would add minutes to every build of
+//! these targets.
 
 use std::{env, fs, path::Path};
 
+/// The sources, below the project's root, and what they are called here.
+const SOURCES: [(&str, &str); 3] = [
+    ("upstream-handler/src/http/multipart.rs", "server_multipart.rs"),
+    ("installer/src/http/decode.rs", "installer_decode.rs"),
+    ("installer/src/kots/classify.rs", "installer_classify.rs"),
+];
+
 fn main() {
-    let source = "../upstream-handler/src/http/multipart.rs";
-    println!("cargo::rerun-if-changed={source}");
-    let text = fs::read_to_string(source).expect("the server has a multipart reader");
-    // Its module comment and its tests cannot be included.
-    let lines = text.lines().filter(|it| !it.starts_with("//!"));
-    let text = lines.collect::<Vec<_>>().join("\n").replace("#[cfg(test)]\nmod tests;", "");
     let folder = env::var("OUT_DIR").expect("cargo sets it");
-    fs::write(Path::new(&folder).join("server_multipart.rs"), text).expect("the folder is ours");
+    for (source, name) in SOURCES {
+        let source = format!("../{source}");
+        println!("cargo::rerun-if-changed={source}");
+        let text = fs::read_to_string(&source).expect("the source is there");
+        // The module's comment and its tests, which come last, cannot be included.
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = text.lines().filter(|it| !it.starts_with("//!"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        fs::write(Path::new(&folder).join(name), text).expect("the folder is ours");
+    }
 }

@@ -209,3 +209,27 @@ fn small() -> Vec<u8> {
     }
     writer.finish().expect("a vector takes all")
 }
+
+/// Bodies of requests with answers.
+pub fn bodies() -> Vec<Vec<u8>> {
+    let texts = [
+        "",
+        "null",
+        r#"{"values":{"hostname":{"value":"app.example.com"},"file":{"value":"ZmlsZQ==","filename":"a"}}}"#,
+        r#"{"VALUES":{"a":{"Value":"1","other":2,"filename":null}},"values":null} trailing"#,
+        r#"{"values":{"a":null,"b":{"value":7}}}"#,
+        "invalid json",
+    ];
+    texts.map(|it| it.as_bytes().to_vec()).into()
+}
+
+/// What `kots` writes: ours, and the original's for a terminal.
+pub fn kots_lines() -> Vec<Vec<u8>> {
+    let texts = [
+        r#"{"index":4,"at":"1970-01-01T00:00:00Z","kind":"step_started","step":"images"}"#,
+        r#"{"schema":1,"outcome":"ready"}"#,
+        "  \u{2022} Deploying \r\u{1b}[2K  \u{2022} Deploying \u{2713}\n\u{1b}[31mError:\u{1b}[0m no",
+        "\u{1b}[\u{1b}[31m10%\r20%\u{7}",
+    ];
+    texts.map(|it| it.as_bytes().to_vec()).into()
+}

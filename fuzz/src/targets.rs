@@ -1,5 +1,6 @@
 //! The functions that are run.
 
 pub mod archive;
+pub mod installer;
 pub mod kinds;
 pub mod multipart;

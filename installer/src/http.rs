@@ -6,6 +6,7 @@
 
 pub(crate) mod auth;
 mod body;
+mod decode;
 mod events;
 mod frame;
 mod handlers;

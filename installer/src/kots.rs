@@ -5,6 +5,7 @@
 //! original passes over. Passwords and licences go by file or variable, never by argument.
 
 pub(crate) mod child;
+mod classify;
 mod lines;
 
 use std::ffi::{OsStr, OsString};

@@ -70,6 +70,8 @@ targets!(
     license,
     config,
     config_values,
+    request_body,
+    kots_lines,
     multipart
 );
 
