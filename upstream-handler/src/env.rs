@@ -24,6 +24,9 @@ pub const HTTPS_PROXY: &str = "HTTPS_PROXY";
 pub const NO_PROXY: &str = "NO_PROXY";
 /// Name of the config map with private certificate authorities, for templates that ask.
 pub const SSL_CERT_CONFIGMAP: &str = "SSL_CERT_CONFIGMAP";
+/// Set where the server runs in an embedded cluster: versions with another cluster config may not be
+/// gone back to.
+pub const EMBEDDED_CLUSTER_ID: &str = "EMBEDDED_CLUSTER_ID";
 /// Listening address (`--listen`). An addition of ours.
 pub const KOTSADM_LISTEN: &str = "KOTSADM_LISTEN";
 /// State folder (`--state`). An addition of ours.

@@ -24,6 +24,7 @@ use crate::archives::{ArchiveError, Archives};
 use crate::config;
 use crate::config::change::ChangeError;
 use crate::context::{Context, Shared};
+use crate::env;
 use crate::faults;
 use crate::http::once::Once;
 use crate::http::reply::Reply;
@@ -324,6 +325,9 @@ fn stored(facts: &Facts) -> StoredFacts {
         has_strict_preflight: facts.has_strict_preflight,
         has_backup: facts.has_backup,
         has_identity: facts.has_identity,
+        cluster_config_sha256: env::read(env::EMBEDDED_CLUSTER_ID)
+            .map(|_| facts.cluster_config_sha256.clone())
+            .filter(|it| !it.is_empty()),
     }
 }
 

@@ -122,3 +122,37 @@ pub(crate) fn groups(kinds: &[Kind]) -> Value {
         .collect();
     json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
 }
+
+/// The root of the OpenAPI documents: one for each version of a group.
+pub(crate) fn schemas(kinds: &[Kind]) -> Value {
+    let entry = |it: &Kind| {
+        let path = document_path(it);
+        (path.clone(), json!({ "serverRelativeURL": format!("/openapi/v3/{path}") }))
+    };
+    let paths: BTreeMap<String, Value> = kinds.iter().map(entry).collect();
+    json!({ "paths": paths })
+}
+
+fn document_path(kind: &Kind) -> String {
+    let root = if kind.group.is_empty() { "api" } else { "apis" };
+    format!("{root}/{}", kind.api_version())
+}
+
+/// The OpenAPI document at `path`: no schemas, but that this server looks at fields itself, so that
+/// clients leave that to it. `None` when there is none.
+pub(crate) fn schema(kinds: &[Kind], path: &str) -> Option<Value> {
+    let mut paths = BTreeMap::new();
+    for kind in kinds.iter().filter(|it| document_path(it) == path) {
+        let operation = json!({
+            "parameters": [{ "name": "fieldValidation", "in": "query", "schema": { "type": "string" } }],
+            "responses": {},
+            "x-kubernetes-action": "patch",
+            "x-kubernetes-group-version-kind":
+                { "group": kind.group, "version": kind.version, "kind": kind.name },
+        });
+        let name = format!("/{path}/{}/{{name}}", kind.plural);
+        paths.insert(name, json!({ "patch": operation }));
+    }
+    let info = json!({ "title": "fake", "version": "v1" });
+    (!paths.is_empty()).then(|| json!({ "openapi": "3.0.0", "info": info, "paths": paths }))
+}

@@ -16,6 +16,7 @@
 mod fields;
 mod kinds;
 mod objects;
+mod protobuf;
 mod routes;
 
 use std::path::PathBuf;

@@ -16,6 +16,7 @@ use crate::State;
 use crate::fields::{self, Manager};
 use crate::kinds::{self, Kind};
 use crate::objects::Key;
+use crate::protobuf;
 
 /// The largest body that is read, in bytes.
 const BODY_BYTES: usize = 16 << 20;
@@ -83,6 +84,8 @@ async fn serve(
         ["api"] => return reply(200, &json!({"kind": "APIVersions", "versions": ["v1"]})),
         ["api", version] => return listed(kinds::resources(&kinds, "", version)),
         ["apis"] => return reply(200, &kinds::groups(&kinds)),
+        ["openapi", "v3"] => return reply(200, &kinds::schemas(&kinds)),
+        ["openapi", "v3", ref rest @ ..] => return listed(kinds::schema(&kinds, &rest.join("/"))),
         ["apis", group, version] => return listed(kinds::resources(&kinds, group, version)),
         _ => {}
     }
@@ -94,7 +97,14 @@ async fn serve(
             &Value::Null,
         );
     };
-    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    let body = protobuf::secret(&bytes)
+        .or_else(|| serde_json::from_slice(&bytes).ok())
+        .unwrap_or(Value::Null);
+    if query.contains_key("sendInitialEvents") {
+        // As a server without that feature: clients then list first.
+        let message = "sendInitialEvents is forbidden: the feature is off";
+        return status(422, "Invalid", message, &Value::Null);
+    }
     match (method.as_str(), place.name.is_empty()) {
         ("GET", true) if query.get("watch").is_some_and(|it| it == "true" || it == "1") => {
             watch(&state, &place, &query)

@@ -332,7 +332,7 @@ fn gate(
         status: VersionStatus::from_word(made.new.status),
         has_failing_strict_preflights: made.new.facts.has_strict_preflight,
         allow_rollback: made.new.facts.allow_rollback,
-        cluster_config: None,
+        cluster_config: made.new.facts.cluster_config_sha256.clone(),
     };
     let mut gate = Gate::new(app, is_semver_required, rows);
     gate.add(facts.clone());

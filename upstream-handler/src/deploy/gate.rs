@@ -66,6 +66,6 @@ fn facts(row: &VersionRow) -> VersionFacts {
         has_failing_strict_preflights: !is_past
             && has_failing_strict(facts.has_strict_preflight, found.as_ref()),
         allow_rollback: facts.allow_rollback,
-        cluster_config: None,
+        cluster_config: facts.cluster_config_sha256,
     }
 }

@@ -3,6 +3,7 @@
 use kinds::application::Application;
 use kinds::gvk::{Gvk, KindError};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// What the kinds of a built release say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Facts {
     pub has_backup: bool,
     /// Whether there is an Identity.
     pub has_identity: bool,
+    /// The SHA-256 of the embedded cluster's Config, in hex; empty without one.
+    pub cluster_config_sha256: String,
 }
 
 /// A chart Helm will install, in the order it will do so.
@@ -76,6 +79,9 @@ impl Facts {
                 self.has_strict_preflight |= has_strict_analyzer(value);
             }
             ("velero.io/v1", "Backup") => self.has_backup = true,
+            ("embeddedcluster.replicated.com/v1beta1", "Config") => {
+                self.cluster_config_sha256 = hex::encode(Sha256::digest(text));
+            }
             _ => {}
         }
         Ok(())

@@ -40,6 +40,8 @@ pub(crate) struct StoredFacts {
     pub has_strict_preflight: bool,
     pub has_backup: bool,
     pub has_identity: bool,
+    /// The SHA-256 of the cluster's config; `None` without one, or outside of an embedded cluster.
+    pub cluster_config_sha256: Option<String>,
 }
 
 /// A version as lists show it.

@@ -6,6 +6,7 @@ mod bundle;
 mod cluster;
 mod cluster_helm;
 mod cluster_informers;
+mod cluster_native;
 mod cluster_real;
 mod cluster_site;
 mod config;

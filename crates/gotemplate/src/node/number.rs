@@ -29,23 +29,21 @@ impl Number {
         })
     }
 
-    /// Reads `1+2i`.
+    /// Reads `1+2i` as Go's `fmt.Sscan` does, which this literal is read with there.
     pub(crate) fn complex_pair(text: &str) -> Result<Self, String> {
         let bad = || "syntax error scanning complex number".to_owned();
-        let body = text.strip_suffix('i').ok_or_else(bad)?;
-        let bytes = body.as_bytes();
-        let split = (1..bytes.len())
-            .rev()
-            .find(|i| {
-                matches!(bytes[*i], b'+' | b'-')
-                    && !matches!(bytes[i - 1], b'e' | b'E' | b'p' | b'P')
-            })
-            .ok_or_else(bad)?;
-        let part = |s: &str| {
-            strconv::parse_float(s)
-                .map_err(|e| format!("strconv.ParseFloat: parsing {}: {e}", quote(s.as_bytes())))
-        };
-        let (re, im) = (part(&body[..split])?, part(&body[split..])?);
+        let mut scan = Scan { text, at: 0 };
+        let real = scan.float();
+        let start = scan.at;
+        if !scan.accept("+-") {
+            return Err(bad());
+        }
+        scan.float();
+        let imaginary = &text[start..scan.at];
+        if !scan.accept("i") {
+            return Err(bad());
+        }
+        let (re, im) = (scanned_float(real)?, scanned_float(imaginary)?);
         let text = text.to_owned();
         Ok(Self { complex: Some((re, im)), text, ..Self::default() }.simplified())
     }
@@ -91,6 +89,68 @@ impl Number {
         }
         self
     }
+}
+
+/// A text that is read from the left, as Go's `fmt.Sscan` reads it.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// Steps over one of `set`.
+    fn accept(&mut self, set: &str) -> bool {
+        let next = self.text[self.at..].chars().next().filter(|it| set.contains(*it));
+        self.at += next.map_or(0, char::len_utf8);
+        next.is_some()
+    }
+
+    /// Steps over what may be a float, which need not be one.
+    fn float(&mut self) -> &'a str {
+        const DECIMAL: &str = "0123456789_";
+        let start = self.at;
+        if self.accept("nN") && self.accept("aA") && self.accept("nN") {
+            return &self.text[start..self.at];
+        }
+        self.accept("+-");
+        if self.accept("iI") && self.accept("nN") && self.accept("fF") {
+            return &self.text[start..self.at];
+        }
+        let is_hex = self.accept("0") && self.accept("xX");
+        let (digits, exponent) =
+            if is_hex { ("0123456789aAbBcCdDeEfF_", "pP") } else { (DECIMAL, "eEpP") };
+        while self.accept(digits) {}
+        if self.accept(".") {
+            while self.accept(digits) {}
+        }
+        if self.accept(exponent) {
+            self.accept("+-");
+            while self.accept(DECIMAL) {}
+        }
+        &self.text[start..self.at]
+    }
+}
+
+/// Turns what was scanned into a number. `1.2p4` has a decimal mantissa and a binary exponent.
+fn scanned_float(text: &str) -> Result<f64, String> {
+    let failed = |function: &str, error: &dyn std::fmt::Display| {
+        format!("strconv.{function}: parsing {}: {error}", quote(text.as_bytes()))
+    };
+    let is_hex = text.contains(['x', 'X']);
+    let Some((mantissa, exponent)) = text.split_once('p').filter(|_| !is_hex) else {
+        return strconv::parse_float(text).map_err(|error| failed("ParseFloat", &error));
+    };
+    let mantissa = strconv::parse_float(mantissa).map_err(|error| failed("ParseFloat", &error))?;
+    let exponent = strconv::parse_int(exponent, 10).map_err(|error| failed("Atoi", &error))?;
+    // Beyond this everything is zero or infinite.
+    let mut left = exponent.clamp(-5000, 5000);
+    let mut value = mantissa;
+    while left != 0 {
+        let step = left.clamp(-1000, 1000);
+        value *= 2_f64.powi(i32::try_from(step).unwrap_or_default());
+        left -= step;
+    }
+    Ok(value)
 }
 
 #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "the question is exactness")]

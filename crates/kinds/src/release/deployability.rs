@@ -71,7 +71,7 @@ pub struct VersionFacts {
     pub has_failing_strict_preflights: bool,
     /// Whether the release's Application allows going back; false when it has none.
     pub allow_rollback: bool,
-    /// The text of the embedded-cluster config, where there is one.
+    /// What tells embedded-cluster configs apart, their text or its digest; `None` without one.
     pub cluster_config: Option<String>,
 }
 

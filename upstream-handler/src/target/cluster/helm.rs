@@ -10,6 +10,7 @@
 //! upgrade begins again from the revision before; objects that the lost attempt made carry Helm's own
 //! mark and are taken over. Nothing that runs is removed for it.
 
+mod folder;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -77,14 +78,10 @@ pub(super) fn removed(before: &[Release], now: &[Release]) -> Vec<Release> {
 }
 
 /// Arguments of the upgrade.
-fn upgrade_arguments(release: &Release, values: Option<&Path>) -> Vec<String> {
+fn upgrade_arguments(release: &Release, archive: &Path, values: Option<&Path>) -> Vec<String> {
     let text = |path: &Path| path.display().to_string();
-    let mut arguments = vec![
-        "upgrade".to_owned(),
-        "--install".to_owned(),
-        release.name.clone(),
-        text(&release.archive),
-    ];
+    let mut arguments =
+        vec!["upgrade".to_owned(), "--install".to_owned(), release.name.clone(), text(archive)];
     arguments.extend(values.iter().flat_map(|it| ["-f".to_owned(), text(it)]));
     arguments.extend(["--timeout", TIMEOUT, "-n", &release.namespace].map(str::to_owned));
     let is_client_side = release.flags.iter().any(|flag| {
@@ -150,7 +147,13 @@ impl Helm {
         let values = values
             .transpose()
             .map_err(|it| failed(format!("could not write its values to a file: {it}")))?;
-        let arguments = upgrade_arguments(release, values.as_ref().map(NamedTempFile::path));
+        let chart = release.archive.is_dir().then(|| folder::installable(&release.archive, work));
+        let chart = chart
+            .transpose()
+            .map_err(|it| failed(format!("could not make its chart ready: {it}")))?;
+        let archive = chart.as_ref().map_or(&*release.archive, |it| it.path());
+        let values = values.as_ref().map(NamedTempFile::path);
+        let arguments = upgrade_arguments(release, archive, values);
         let started = jiff::Timestamp::now();
         let run =
             process::run(&self.program, self.kubeconfig.as_deref(), &arguments, work, printed);
@@ -314,7 +317,7 @@ mod tests {
         let check = |flags: &[&str]| {
             let mut release = release("web", 0);
             release.flags = flags.iter().map(|it| (*it).to_owned()).collect();
-            upgrade_arguments(&release, Some(Path::new("x"))).join(" ")
+            upgrade_arguments(&release, &release.archive, Some(Path::new("x"))).join(" ")
         };
         insta::assert_snapshot!(check(&[]), @"upgrade --install web c.tgz -f x --timeout 3600s -n shop");
         insta::assert_snapshot!(check(&["--force", "--wait"]), @"upgrade --install web c.tgz -f x --timeout 3600s -n shop --force --wait --server-side=false");

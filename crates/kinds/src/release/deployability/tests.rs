@@ -167,6 +167,7 @@ fn another_channel_counts_only_with_versions() {
 /// Every rule and its place among the others: each case breaks the rule it names and all that come after it, so that
 /// the order is what decides. Lines as for [`version`]; the last column is the sentence.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn the_table_of_rules_in_their_order() {
     const FAILED: &str = "Cannot deploy this version because required version 2.0.0 failed to deploy. Please retry deploying version 2.0.0 or check for new updates.";
     // Versions, current one, wanted one, whether labels order them, what is said.
@@ -247,7 +248,62 @@ fn the_table_of_rules_in_their_order() {
         (&["0 c 1 3.0.0", "1 c 2 2.0.0"], Some(0), 1, Some(false), "ok"),
         (&["0 c 1 3.0.0 b", "1 c 2 2.0.0 r"], Some(0), 1, Some(true), "ok"),
         (&["0 c 1 3.0.0 rb", "1 c 2 2.0.0"], Some(0), 1, Some(true), NON_REVERSIBLE),
+        (&["0 c 1 1.0.0 rf"], Some(0), 0, None, "ok"),
+        // What the wanted version itself says of going back has no say in it.
+        (&["0 c 1 1.0.0 b", "1 c 2 2.0.0"], Some(1), 0, None, NO_ROLLBACK),
+        (&["0 c 1 1.0.0 s", "1 c 2 2.0.0 b"], Some(1), 0, None, STRICT),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rfb", "2 c 2 2.0.0 rb"], Some(1), 0, None, FAILED),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rb", "2 c 2 2.0.0 rb"], Some(2), 1, None, "ok"),
+        // Going back to a version of the current release is not going back over it.
+        (&["0 c 1 1.0.0 x", "1 c 1 1.0.0 rbx"], Some(1), 0, None, "ok"),
+        (&["0 c 1 1.0.0 x", "1 c 1 1.0.0 by"], Some(1), 0, None, CLUSTER),
+        // Pending, deploying, deployed and failed versions are judged alike when they are not current.
+        (&["0 c 1 1.0.0 f", "1 c 2 2.0.0 b"], Some(1), 0, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 f"], Some(0), 1, None, "ok"),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rf", "2 c 3 3.0.0"], Some(0), 2, None, &first_2),
+        // A required release that waits for its download or config is asked for all the same.
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rd", "2 c 3 3.0.0"], Some(0), 2, None, &first_2),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 rc", "2 c 3 3.0.0"], Some(0), 2, None, &first_2),
+        // The other channel's newest version decides on going back too.
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 b", "2 d 1 3.0.0"], Some(1), 0, None, NO_ROLLBACK),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0", "2 d 1 3.0.0 b"], Some(1), 0, None, "ok"),
+        // From another channel back: allowed or not, but no required release is in between.
+        (&["0 c 1 1.0.0", "1 d 2 2.0.0 rb"], Some(1), 0, Some(false), "ok"),
+        (&["0 c 1 1.0.0", "1 d 2 2.0.0 rb"], Some(1), 0, Some(true), NON_REVERSIBLE),
+        (&["0 c 1 1.0.0", "1 d 2 2.0.0 r"], Some(1), 0, None, NO_ROLLBACK),
+        // The cursor orders numbers, not texts.
+        (&["0 c 9 9.0.0", "1 c 10 10.0.0 r", "2 c 11 11.0.0"], Some(0), 2, None, &first("10.0.0")),
+        // A pre-release comes before its release.
+        (
+            &["0 c 1 1.0.0", "1 c 2 2.0.0-rc.1 r", "2 c 3 2.0.0"],
+            Some(0),
+            2,
+            None,
+            &first("2.0.0-rc.1"),
+        ),
+        // Build metadata does not tell releases apart where labels order.
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0+a r", "2 d 9 2.0.0+b"], Some(0), 2, Some(true), "ok"),
+        // A label that is no version is ordered by when it came.
+        (&["0 c 1 1.0.0", "1 c 2 main r", "2 c 3 3.0.0"], Some(0), 2, None, &first("main")),
+        // Two required ones of which one is deployed: the other is left.
+        (
+            &["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0 r", "3 c 4 4.0.0"],
+            Some(1),
+            3,
+            None,
+            &first("3.0.0"),
+        ),
+        (&["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0 r", "3 c 4 4.0.0"], Some(2), 3, None, "ok"),
+        (
+            &["0 c 1 1.0.0", "1 c 2 2.0.0 r", "2 c 3 3.0.0 r", "3 c 4 4.0.0"],
+            Some(0),
+            3,
+            None,
+            &first("2.0.0 3.0.0"),
+        ),
     ];
+    // As many as the original's own table has, or more.
+    assert!(72 <= cases.len(), "{}", cases.len());
     for (lines, current, target, semver, expected) in cases {
         for is_semver_required in semver.map_or(vec![false, true], |it| vec![it]) {
             let found = check(lines, *current, *target, is_semver_required);
@@ -277,6 +333,25 @@ fn words_of_states_are_read_back() {
         assert_eq!((VersionStatus::from_word(word), status.as_str()), (status, word));
     }
     assert_eq!(VersionStatus::from_word("x"), VersionStatus::Unknown);
+}
+
+/// A channel whose releases have cursors and labels in the order they came.
+fn any_channel() -> impl Strategy<Value = Vec<VersionFacts>> {
+    let version = any::<[bool; 2]>();
+    proptest::collection::vec(version, 2..10).prop_map(|flags| {
+        let facts = |(at, [is_required, has_failed]): (usize, [bool; 2])| VersionFacts {
+            sequence: i64::try_from(at).unwrap_or_default(),
+            release: ReleaseId {
+                channel_id: "c".into(),
+                cursor: (at + 1).to_string(),
+                version_label: format!("1.{at}.0"),
+            },
+            is_required,
+            status: if has_failed { VersionStatus::Failed } else { VersionStatus::Pending },
+            ..VersionFacts::default()
+        };
+        flags.into_iter().enumerate().map(facts).collect()
+    })
 }
 
 fn any_version() -> impl Strategy<Value = VersionFacts> {
@@ -329,6 +404,69 @@ proptest! {
                     prop_assert!(is_known);
                 }
             }
+        }
+    }
+
+    /// What is asked for can be done: deploying the required releases in the order they are told in
+    /// leads to the version that was wanted, and nothing else is asked for on the way.
+    #[test]
+    fn the_way_that_is_told_leads_there(
+        mut all in any_channel(),
+        ends in any::<[proptest::sample::Index; 2]>(),
+        is_semver_required in any::<bool>(),
+    ) {
+        let [from, to] = ends.map(|it| it.get(&all).sequence);
+        newest_first(&mut all, is_semver_required);
+        let find = |sequence: i64| all.iter().find(|v| v.sequence == sequence).cloned();
+        let (mut current, target) = (find(from).expect("one of them"), find(to).expect("one of them"));
+        // It is deployed, and so is every one on the way.
+        current.status = VersionStatus::Deployed;
+        let judge = |current: &VersionFacts, version: &VersionFacts| {
+            deployability(version, Some(current), &all, is_semver_required)
+        };
+        if let Err(NotDeployable::RequiredFirst { labels }) = judge(&current, &target) {
+            for (at, label) in labels.iter().enumerate() {
+                let left = labels[at..].to_vec();
+                prop_assert_eq!(judge(&current, &target), Err(NotDeployable::RequiredFirst { labels: left }));
+                let next = all.iter().find(|v| v.release.version_label == *label).cloned();
+                let mut next = next.expect("a version of that label");
+                prop_assert_eq!(judge(&current, &next), Ok(()));
+                next.status = VersionStatus::Deployed;
+                current = next;
+            }
+            prop_assert_eq!(judge(&current, &target), Ok(()));
+        } else if from <= to {
+            prop_assert_eq!(judge(&current, &target), Ok(()));
+        } else {
+            // Nobody allows going back here.
+            prop_assert_eq!(judge(&current, &target), Err(NotDeployable::NoRollback));
+        }
+    }
+
+    /// A further required release takes nothing away: what was refused stays refused.
+    #[test]
+    fn more_required_releases_never_allow_more(
+        mut all in proptest::collection::vec(any_version(), 2..8),
+        ends in any::<[proptest::sample::Index; 3]>(),
+        is_semver_required in any::<bool>(),
+    ) {
+        for (sequence, version) in all.iter_mut().enumerate() {
+            version.sequence = i64::try_from(sequence).unwrap_or_default();
+        }
+        let [from, to, more] = ends.map(|it| it.get(&all).sequence);
+        newest_first(&mut all, is_semver_required);
+        let judge = |all: &[VersionFacts]| {
+            let find = |sequence: i64| all.iter().find(|v| v.sequence == sequence);
+            let target = find(to).expect("one of them");
+            deployability(target, find(from), all, is_semver_required)
+        };
+        let before = judge(&all);
+        for version in all.iter_mut().filter(|v| v.sequence == more) {
+            version.is_required = true;
+        }
+        // The target's own release is never in its own way.
+        if before.is_err() {
+            prop_assert!(judge(&all).is_err());
         }
     }
 }
