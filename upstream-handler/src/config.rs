@@ -6,10 +6,9 @@
 
 pub(crate) mod change;
 pub(crate) mod given;
+pub(crate) mod kept;
 pub(crate) mod offline;
 pub(crate) mod shown;
-
-use std::collections::BTreeMap;
 
 use kinds::config::{Config, ConfigItem, ConfigValues, GroupErrors, ItemType};
 use wire::config::{
@@ -19,88 +18,82 @@ use wire::config::{
 
 /// The wire form of a resolved config. Passwords travel as the cipher text that is stored, or not at
 /// all.
-pub(crate) fn screen(resolved: &Config, stored: &ConfigValues) -> Vec<ConfigGroup> {
+pub(crate) fn screen(resolved: Config, stored: &ConfigValues) -> Vec<ConfigGroup> {
     resolved
         .groups
-        .iter()
+        .into_iter()
         .map(|group| ConfigGroup {
-            name: group.name.clone(),
-            title: group.title.clone(),
-            description: group.description.clone(),
-            when: group.when.0.clone(),
-            items: group.items.iter().map(|item| show(item, stored)).collect(),
+            name: group.name,
+            title: group.title,
+            description: group.description,
+            when: group.when.0,
+            items: group.items.into_iter().map(|item| show(item, stored)).collect(),
         })
         .collect()
 }
 
-fn show(item: &ConfigItem, stored: &ConfigValues) -> WireItem {
+fn show(item: ConfigItem, stored: &ConfigValues) -> WireItem {
     let is_password = item.item_type() == ItemType::Password;
     let sealed =
         |name: &str| stored.values.get(name).map(|value| value.value.clone()).unwrap_or_default();
+    let seal = |(name, value): (String, String)| {
+        let value = if is_password { sealed(&name) } else { value };
+        (name, value)
+    };
     let values_by_group = item
         .values_by_group
-        .iter()
-        .map(|(group, values)| {
-            let values: BTreeMap<String, String> = values
-                .iter()
-                .map(|(name, value)| {
-                    let value = if is_password { sealed(name) } else { value.clone() };
-                    (name.clone(), value)
-                })
-                .collect();
-            (group.clone(), values)
-        })
+        .into_iter()
+        .map(|(group, values)| (group, values.into_iter().map(seal).collect()))
         .collect();
     WireItem {
-        name: item.name.clone(),
-        kind: item.kind.clone(),
-        title: item.title.clone(),
-        help_text: item.help_text.clone(),
+        default: if is_password { String::new() } else { item.default.into_text() },
+        value: if is_password { sealed(&item.name) } else { item.value.into_text() },
+        name: item.name,
+        kind: item.kind,
+        title: item.title,
+        help_text: item.help_text,
         recommended: item.recommended,
-        default: if is_password { String::new() } else { item.default.text().to_owned() },
-        value: if is_password { sealed(&item.name) } else { item.value.text().to_owned() },
-        data: item.data.clone(),
-        error: item.error.clone(),
-        multi_value: item.multi_value.clone(),
+        data: item.data,
+        error: item.error,
+        multi_value: item.multi_value,
         readonly: item.readonly,
         write_once: item.write_once,
-        when: item.when.0.clone(),
+        when: item.when.0,
         multiple: item.multiple,
         hidden: item.hidden,
-        affix: item.affix.clone(),
+        affix: item.affix,
         required: item.required,
         items: item
             .items
-            .iter()
+            .into_iter()
             .map(|child| ConfigChildItem {
-                name: child.name.clone(),
-                title: child.title.clone(),
+                name: child.name,
+                title: child.title,
                 recommended: child.recommended,
-                default: child.default.text().to_owned(),
-                value: child.value.text().to_owned(),
+                default: child.default.into_text(),
+                value: child.value.into_text(),
             })
             .collect(),
-        filename: item.filename.clone(),
+        filename: item.filename,
         repeatable: item.repeatable,
         minimum_count: item.minimum_count,
-        count_by_group: item.count_by_group.clone(),
+        count_by_group: item.count_by_group,
         templates: item
             .templates
-            .iter()
+            .into_iter()
             .map(|template| ConfigTemplate {
-                api_version: template.api_version.clone(),
-                kind: template.kind.clone(),
-                name: template.name.clone(),
-                namespace: template.namespace.clone(),
-                yaml_path: template.yaml_path.clone(),
+                api_version: template.api_version,
+                kind: template.kind,
+                name: template.name,
+                namespace: template.namespace,
+                yaml_path: template.yaml_path,
             })
             .collect(),
         values_by_group,
-        validation: item.validation.as_ref().map(|validation| ConfigValidation {
-            regex: validation.regex.as_ref().map(|regex| ConfigRegex {
-                pattern: regex.pattern.clone(),
-                message: regex.message.clone(),
-            }),
+        validation: item.validation.map(|validation| ConfigValidation {
+            regex: validation
+                .regex
+                .map(|regex| ConfigRegex { pattern: regex.pattern, message: regex.message }),
         }),
     }
 }

@@ -16,14 +16,13 @@ pub(crate) fn get(address: SocketAddr, path: &str, authorization: &str) -> Resul
     serde_json::from_str(&body).with_context(|| format!("GET {path} did not answer JSON"))
 }
 
-/// Sends JSON to `path` and returns the JSON of its answer; any status but 200 is an error that holds the body.
+/// Sends a JSON text to `path` and returns its answer; any status but 200 is an error that holds the body.
 pub(crate) fn post(
     address: SocketAddr,
     path: &str,
     authorization: &str,
-    body: &Value,
-) -> Result<Value> {
-    let body = body.to_string();
+    body: &str,
+) -> Result<String> {
     let head = format!(
         "POST {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {authorization}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -33,7 +32,7 @@ pub(crate) fn post(
     if status != 200 {
         bail!("POST {path} answered {status}: {}", answer.trim());
     }
-    serde_json::from_str(&answer).with_context(|| format!("POST {path} did not answer JSON"))
+    Ok(answer)
 }
 
 /// Reads `path` and returns status and body.

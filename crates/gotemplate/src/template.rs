@@ -86,11 +86,21 @@ impl Template {
     /// # Errors
     /// What failed, in Go's words, or the limit that was reached.
     pub fn render(&self, data: &Value, limits: &Limits) -> Result<String, Error> {
-        let bytes = self.render_bytes(data, limits)?;
-        Ok(match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => crate::value::lossy(error.as_bytes()).into_owned(),
-        })
+        self.render_bytes(data, limits).map(text_of)
+    }
+
+    /// As [`Self::render`], calling `funcs` instead of the functions that the template was parsed with: a template
+    /// is parsed once for functions that read something else each time. They are to be of the same names.
+    ///
+    /// # Errors
+    /// As [`Self::render`]; calling a function that `funcs` does not have is one, too.
+    pub fn render_with(
+        &self,
+        funcs: &FuncMap,
+        data: &Value,
+        limits: &Limits,
+    ) -> Result<String, Error> {
+        exec::run(self.program(funcs), data, limits).map(text_of)
     }
 
     /// Runs the template on `data` and returns the very bytes.
@@ -98,14 +108,17 @@ impl Template {
     /// # Errors
     /// As [`Self::render`].
     pub fn render_bytes(&self, data: &Value, limits: &Limits) -> Result<Vec<u8>, Error> {
-        let program = Program {
+        exec::run(self.program(&self.funcs), data, limits)
+    }
+
+    fn program<'a>(&'a self, funcs: &'a FuncMap) -> Program<'a> {
+        Program {
             name: &self.name,
             text: &self.text,
             tree: &self.tree,
             bodies: &self.bodies,
-            funcs: &self.funcs,
-        };
-        exec::run(program, data, limits)
+            funcs,
+        }
     }
 
     /// Returns the calls of functions in the order of the text, each with its first argument when that is
@@ -147,6 +160,13 @@ impl Template {
     }
 }
 
+fn text_of(bytes: Vec<u8>) -> String {
+    match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => crate::value::lossy(error.as_bytes()).into_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +203,23 @@ mod tests {
         let template = template.expect("the template parses");
         let got = template.render(&Value::Nil, &Limits::default());
         assert_eq!(got.expect("it renders"), "01");
+    }
+
+    #[test]
+    fn a_template_runs_with_other_functions_of_the_same_names() {
+        let funcs = |answer: &'static str| {
+            let mut funcs = FuncMap::new();
+            funcs.insert("answer", Func::new([], move |_| Ok(Value::from(answer))).typed());
+            funcs
+        };
+        let template = Template::parse("t", "{{answer}}", &Options::default(), &funcs("a"));
+        let template = template.expect("the template parses");
+        let with = |funcs: &FuncMap| {
+            let got = template.render_with(funcs, &Value::Nil, &Limits::default());
+            got.unwrap_or_else(|error| error.to_string())
+        };
+        assert_eq!([with(&funcs("b")), with(&funcs("c"))], ["b", "c"]);
+        assert!(with(&FuncMap::new()).contains("answer"), "the function is named");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! How long a config screen of 500 items takes that depend on one another, each time with another value: what a
-//! preview does beside reading and writing JSON.
+//! preview does beside reading and writing JSON. The config is read once, as the server does.
 //!
 //! `cargo run -q --release -p kinds --example screen`
 
@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use kinds::config::{Config, ConfigValue, ConfigValues, Generated, resolve, validate};
+use kinds::config::{Config, ConfigValue, ConfigValues, Generated, Prepared, validate};
 use kinds::context::Contexts;
 
 const N_ITEMS: usize = 500;
@@ -36,15 +36,15 @@ fn config() -> Config {
 }
 
 fn main() {
-    let config = config();
+    let config = Prepared::new(config()).expect("its items can be put in order");
     let mut times: Vec<Duration> = (0..N_ROUNDS)
         .map(|round| {
             let value = ConfigValue { value: format!("value {round}"), ..ConfigValue::default() };
             let values = ConfigValues { values: [("item_0".to_owned(), value)].into() };
             let start = Instant::now();
-            let resolved =
-                resolve(&config, &values, &Contexts::default(), &[], &mut Generated::default())
-                    .expect("it resolves");
+            let resolved = config
+                .resolve(&values, &Contexts::default(), &[], &mut Generated::default())
+                .expect("it resolves");
             let errors = validate(&resolved.config).expect("the rules are expressions");
             let time = start.elapsed();
             assert!(

@@ -11,6 +11,7 @@ mod apply;
 mod certain;
 mod dependencies;
 mod generated;
+mod prepared;
 mod repeat;
 mod resolve;
 mod types;
@@ -22,6 +23,7 @@ pub use apply::{Applied, ApplyError, Given, apply_values};
 pub use certain::{CertainErrors, certain_errors};
 pub use dependencies::{CycleError, resolution_order};
 pub use generated::Generated;
+pub use prepared::Prepared;
 pub use repeat::{RepeatError, Repeated, RepeatedCopy, expand_repeats};
 pub use resolve::{Item, Resolution, ResolveError, resolve};
 pub use types::{

@@ -26,7 +26,7 @@ use secrecy::SecretString;
 use crate::application::Application;
 use crate::license::License;
 
-pub(crate) use render::is_template;
+pub(crate) use render::{Text, is_template};
 pub(crate) use tls::Pair;
 
 pub use images::{Domains, docker_config, domains};

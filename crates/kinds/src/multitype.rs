@@ -35,6 +35,14 @@ impl BoolOrString {
         }
     }
 
+    /// As [`text`](Self::text), without a copy.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::String(text) => text,
+            Self::Bool(_) => self.text().to_owned(),
+        }
+    }
+
     /// Returns whether this is the empty text.
     pub fn is_empty(&self) -> bool {
         self.text().is_empty()

@@ -89,7 +89,7 @@ pub(crate) fn answer(question: &Question<'_>) -> Result<Answer, OfflineError> {
             .collect()
     });
     Ok(Answer {
-        groups: screen(&new.resolution, &new.shown_values),
+        groups: screen(new.resolution, &new.shown_values),
         validation_errors: new.validation_errors,
         required_items: new.required_items,
         unknown_values: new.unknown_values,

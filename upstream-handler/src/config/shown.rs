@@ -1,9 +1,11 @@
 //! A version's config with other values, nothing stored.
 
+use std::sync::Arc;
+
 use kinds::application::Application;
-use kinds::config::{Config, ConfigValues};
+use kinds::config::{Config, ConfigValues, Generated, Prepared, ResolveError};
 use kinds::installation::Installation;
-use kinds::license::{LicenseError, verify};
+use kinds::license::{LicenseError, VerifiedLicense};
 use thiserror::Error;
 use wire::config::{ConfigGroup, GroupValidationError};
 
@@ -11,11 +13,67 @@ use super::{group_errors, screen};
 use crate::context::Context;
 use crate::registry_settings::LockedPassword;
 use crate::release::contexts::Screen;
-use crate::release::vendor::{Vendor, VendorConfig};
+use crate::release::vendor::Vendor;
 use crate::release::{Broken, Input, Preflights, Programs, ReleaseError};
 use crate::store::apps::AppRow;
 use crate::store::versions::{VersionContent, VersionRow};
 use crate::versions;
+
+/// What the config of a version is shown with, read once.
+#[derive(Debug)]
+pub(crate) struct VersionConfig {
+    /// `None` when the release has no Config.
+    pub(crate) config: Option<Prepared>,
+    /// What is stored, passwords encrypted.
+    pub(crate) values: ConfigValues,
+    /// The screen as it was when the version was built. JSON.
+    pub(crate) screen: Option<String>,
+    generated: Generated,
+    installation: Installation,
+    vendor: Vendor,
+}
+
+impl VersionConfig {
+    /// Reads what a version was built from.
+    pub(crate) fn read(
+        shared: &Context,
+        row: &VersionRow,
+        content: VersionContent,
+    ) -> Result<Self, ShowError> {
+        let config = match &content.config {
+            Some(text) => {
+                let config: Config = serde_json::from_str(text)?;
+                Some(Prepared::new(config).map_err(unresolved)?)
+            }
+            None => None,
+        };
+        let facts = row.facts();
+        Ok(Self {
+            config,
+            values: serde_json::from_str(&content.config_values)?,
+            generated: versions::generated(shared, &content),
+            screen: content.config_screen,
+            installation: serde_json::from_str(&content.installation)?,
+            vendor: Vendor {
+                name: String::new(),
+                min_kots_version: facts.min_kots_version,
+                target_kots_version: facts.target_kots_version,
+                application: Some(Application {
+                    proxy_public_images: facts.proxy_public_images,
+                    replicated_registry_domain: facts.replicated_registry_domain,
+                    proxy_registry_domain: facts.proxy_registry_domain,
+                    ..Application::default()
+                }),
+                config: None,
+            },
+        })
+    }
+}
+
+fn unresolved(source: ResolveError) -> ShowError {
+    let path = "the release".to_owned();
+    ShowError::Release(Box::new(ReleaseError::Config { path, source }))
+}
 
 /// What a screen shows.
 #[derive(Debug, Default)]
@@ -48,34 +106,15 @@ pub(crate) enum ShowError {
 pub(crate) fn show(
     shared: &Context,
     app: &AppRow,
-    row: &VersionRow,
-    content: &VersionContent,
+    version: &VersionConfig,
     values: &ConfigValues,
     sequence: i64,
 ) -> Result<Shown, ShowError> {
-    let Some(config) = &content.config else {
+    let Some(config) = &version.config else {
         return Ok(Shown::default());
     };
-    let config: Config = serde_json::from_str(config)?;
-    let installation: Installation = serde_json::from_str(&content.installation)?;
-    let license = verify(&app.license, &shared.root_keys).map_err(ShowError::License)?;
-    let facts = row.facts();
-    let vendor = Vendor {
-        name: String::new(),
-        min_kots_version: facts.min_kots_version,
-        target_kots_version: facts.target_kots_version,
-        application: Some(Application {
-            proxy_public_images: facts.proxy_public_images,
-            replicated_registry_domain: facts.replicated_registry_domain,
-            proxy_registry_domain: facts.proxy_registry_domain,
-            ..Application::default()
-        }),
-        config: Some(VendorConfig {
-            path: "the release".to_owned(),
-            metadata: serde_json::Value::Null,
-            config,
-        }),
-    };
+    let license: Arc<VerifiedLicense> =
+        shared.kept_configs.license(&app.license, &shared.root_keys).map_err(ShowError::License)?;
     let input = Input {
         app_slug: &app.slug,
         namespace: &app.namespace,
@@ -90,19 +129,16 @@ pub(crate) fn show(
         is_airgap: app.is_airgap,
         sequence,
         license: &license,
-        installation: &installation,
+        installation: &version.installation,
         values,
-        generated: &versions::generated(shared, content),
+        generated: &version.generated,
         cipher: &shared.cipher,
         preflights: Preflights::Skip,
         surroundings: &shared.surroundings,
         now: jiff::Timestamp::now(),
         broken: Broken::Refused,
     };
-    let resolved = Screen::resolve(&vendor, &input, rand::random())
-        .map_err(|error| ShowError::Release(Box::new(error)))?;
-    Ok(Shown {
-        groups: resolved.resolution.map(|it| screen(&it.config, values)).unwrap_or_default(),
-        validation_errors: group_errors(&resolved.validation_errors),
-    })
+    let (resolved, errors) =
+        Screen::preview(config, &version.vendor, &input, rand::random()).map_err(unresolved)?;
+    Ok(Shown { groups: screen(resolved, values), validation_errors: group_errors(&errors) })
 }

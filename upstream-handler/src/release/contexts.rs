@@ -3,7 +3,8 @@
 use kinds::cipher::decrypt_any;
 use kinds::config::{
     Config, ConfigItem, ConfigValue, ConfigValues, Generated, GroupErrors, ItemErrors, ItemType,
-    MissingItem, PatternError, Resolution, RuleError, missing_required, resolve, validate,
+    MissingItem, PatternError, Prepared, Resolution, ResolveError, RuleError, missing_required,
+    resolve, validate,
 };
 use kinds::context::{Contexts, Renderer, VersionInfo, World};
 
@@ -54,6 +55,23 @@ impl Screen {
             resolution: Some(resolution),
             generated,
         })
+    }
+
+    /// Resolves a Config that was read before, for `input.values`, and tells which values break their rules: what a
+    /// screen shows, and nothing that is stored.
+    pub(crate) fn preview(
+        config: &Prepared,
+        vendor: &Vendor,
+        input: &Input<'_>,
+        seed: [u8; 32],
+    ) -> Result<(Config, Vec<GroupErrors>), ResolveError> {
+        let ciphers = std::slice::from_ref(input.cipher);
+        let contexts = contexts(vendor, input, seed);
+        let mut generated = input.generated.clone();
+        let resolved = config.resolve(input.values, &contexts, ciphers, &mut generated)?.config;
+        let errors =
+            validate(&resolved).unwrap_or_else(|error| broken_rule(config.config(), &error));
+        Ok((resolved, errors))
     }
 
     /// Returns the resolved Config as a document, passwords as they are stored.

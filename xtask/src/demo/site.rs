@@ -116,8 +116,8 @@ impl<'a> Site<'a> {
         http::get(self.kotsadm.address, &self.route(path), self.auth()?.trim())
     }
 
-    /// Sends something about the application.
-    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> Result<serde_json::Value> {
+    /// Sends a JSON text about the application: how long that takes is the server's time.
+    pub(crate) fn post(&self, path: &str, body: &str) -> Result<String> {
         http::post(self.kotsadm.address, &self.route(path), self.auth()?.trim(), body)
     }
 

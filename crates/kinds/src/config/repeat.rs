@@ -1,6 +1,6 @@
 //! The answers of a repeatable item, and the objects that they repeat.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -9,17 +9,32 @@ use thiserror::Error;
 use super::{Config, ConfigItem, ConfigValues, RepeatTemplate};
 use crate::yaml;
 
+/// The answers of repeatable items by item, each with its name.
+#[derive(Debug)]
+pub(super) struct Given<'a>(HashMap<&'a str, Vec<(&'a str, &'a str)>>);
+
+impl<'a> Given<'a> {
+    pub(super) fn of(values: &'a ConfigValues) -> Self {
+        let mut by_item: HashMap<&str, Vec<_>> = HashMap::new();
+        for (name, value) in &values.values {
+            if !value.repeatable_item.is_empty() {
+                let answers = by_item.entry(&value.repeatable_item).or_default();
+                answers.push((name.as_str(), value.value.as_str()));
+            }
+        }
+        Self(by_item)
+    }
+}
+
 /// Puts the stored answers of a repeatable item into it, and names for those that are missing to
-/// its minimum or to the count it names for the group, at least one, as the original does.
-pub(super) fn fill(item: &mut ConfigItem, group: &str, values: &ConfigValues, seed: [u8; 32]) {
+/// its minimum or to the count it names for the group, at least one, as the original does. Returns how many it has.
+pub(super) fn fill(item: &mut ConfigItem, group: &str, given: &Given<'_>, seed: [u8; 32]) -> usize {
     if !item.repeatable {
-        return;
+        return 0;
     }
     let answers = item.values_by_group.entry(group.to_owned()).or_default();
-    for (name, value) in &values.values {
-        if value.repeatable_item == item.name {
-            answers.insert(name.clone(), value.value.clone());
-        }
+    for (name, value) in given.0.get(item.name.as_str()).into_iter().flatten() {
+        answers.insert((*name).to_owned(), (*value).to_owned());
     }
     let count = item.count_by_group.get(group).copied().unwrap_or(0);
     let wanted = item.minimum_count.unwrap_or(0).max(count).clamp(1, MAX_COUNT);
@@ -29,8 +44,9 @@ pub(super) fn fill(item: &mut ConfigItem, group: &str, values: &ConfigValues, se
         answers.entry(made_up_name(&item.name, number, seed)).or_default();
         number += 1;
     }
-    let count = i64::try_from(answers.len()).unwrap_or(i64::MAX);
-    item.count_by_group.insert(group.to_owned(), count);
+    let count = answers.len();
+    item.count_by_group.insert(group.to_owned(), i64::try_from(count).unwrap_or(i64::MAX));
+    count
 }
 
 /// The most answers an item may ask for.

@@ -2,12 +2,14 @@
 //! texts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::dependencies::{CycleError, asked_for, resolution_order};
-use super::generated::{Generated, is_random};
-use super::repeat;
+use super::dependencies::CycleError;
+use super::generated::Generated;
+use super::prepared::{Drawn, GroupTexts, ItemTexts, Prepared, Template};
+use super::repeat::{self, Given};
 use super::{Config, ConfigGroup, ConfigItem, ConfigValue, ConfigValues, ItemType};
 use crate::cipher::{Cipher, decrypt_any};
 use crate::context::{Contexts, ItemText, RenderError, Renderer};
@@ -40,7 +42,18 @@ pub enum ResolveError {
         /// The name.
         name: String,
     },
+    /// The repeatable items ask for more answers than any screen could show.
+    #[error(
+        "the repeatable items of the config ask for more than {MAX_ANSWERS} answers together, at `{item}`"
+    )]
+    TooManyAnswers {
+        /// The item with which they are too many.
+        item: String,
+    },
 }
+
+/// The most answers that repeatable items may have together.
+const MAX_ANSWERS: usize = 50_000;
 
 /// Resolves `config` with the operator's `values`.
 ///
@@ -63,40 +76,60 @@ pub fn resolve(
     ciphers: &[Cipher],
     generated: &mut Generated,
 ) -> Result<Resolution, ResolveError> {
-    let by_name = items_by_name(config)?;
-    let order = resolution_order(config)?;
-    let stored = stored_items(values);
-    let tls = generated.certificates();
-    let base = Contexts { items: stored.clone(), tls: tls.clone(), ..contexts.clone() };
-    let renderer = Renderer::new(&base);
-    renderer.set_pending(order.iter().cloned().collect());
-    let mut resolver = Resolver { renderer, values, ciphers, generated, items: stored };
-    let mut path = Vec::new();
-    for name in &order {
-        resolver.item(name, &by_name, &mut path)?;
-    }
-    let seed = contexts.world.seed;
-    let mut groups = Vec::with_capacity(config.groups.len());
-    for group in &config.groups {
-        groups.push(resolver.group(group, seed)?);
-    }
-    let is_kept = |key: &str| {
-        let name = key.rsplit_once('.').map_or(key, |(name, _)| name);
-        by_name.contains_key(name)
-    };
-    resolver.generated.retain(is_kept);
-    resolver.generated.keep_certificates(&tls);
-    Ok(Resolution { config: Config { groups }, items: resolver.items })
+    Prepared::new(config.clone())?.resolve(values, contexts, ciphers, generated)
 }
 
-fn items_by_name(config: &Config) -> Result<BTreeMap<&str, &ConfigItem>, ResolveError> {
-    let mut by_name = BTreeMap::new();
-    for item in config.items() {
-        if by_name.insert(item.name.as_str(), item).is_some() {
-            return Err(ResolveError::DuplicateItem { name: item.name.clone() });
+impl Prepared {
+    /// As [`resolve()`], for a config that was read before.
+    ///
+    /// # Errors
+    ///
+    /// [`ResolveError`].
+    pub fn resolve(
+        &self,
+        values: &ConfigValues,
+        contexts: &Contexts,
+        ciphers: &[Cipher],
+        generated: &mut Generated,
+    ) -> Result<Resolution, ResolveError> {
+        let stored = stored_items(values);
+        let tls = generated.certificates();
+        let base = Contexts { items: stored, tls: tls.clone(), ..contexts.clone() };
+        let renderer = Renderer::new(&base);
+        renderer.set_pending(self.order.iter().cloned().collect());
+        let stored = base.items.into_iter().map(|(name, item)| (name, Arc::new(item))).collect();
+        let mut resolver = Resolver {
+            prepared: self,
+            renderer,
+            values,
+            ciphers,
+            generated,
+            items: stored,
+            n_answers: 0,
+        };
+        let mut path = Vec::new();
+        for name in &self.order {
+            resolver.item(name, &mut path)?;
         }
+        let repeated = Given::of(values);
+        let seed = contexts.world.seed;
+        let mut groups = Vec::with_capacity(self.config.groups.len());
+        let mut items = self.items.iter();
+        for (group, texts) in self.config.groups.iter().zip(&self.groups) {
+            groups.push(resolver.group(group, texts, &mut items, &repeated, seed)?);
+        }
+        let is_kept = |key: &str| {
+            let name = key.rsplit_once('.').map_or(key, |(name, _)| name);
+            self.places.contains_key(name)
+        };
+        let Resolver { renderer, generated, items, .. } = resolver;
+        generated.retain(is_kept);
+        generated.keep_certificates(&tls);
+        drop(renderer);
+        let items =
+            items.into_iter().map(|(name, item)| (name, Arc::unwrap_or_clone(item))).collect();
+        Ok(Resolution { config: Config { groups }, items })
     }
-    Ok(by_name)
 }
 
 /// Stored answers are read by name even when no item has it: options of a choice and repeated
@@ -111,28 +144,28 @@ fn stored_items(values: &ConfigValues) -> BTreeMap<String, Item> {
 }
 
 struct Resolver<'a> {
+    prepared: &'a Prepared,
     renderer: Renderer,
     values: &'a ConfigValues,
     ciphers: &'a [Cipher],
     generated: &'a mut Generated,
-    items: BTreeMap<String, Item>,
+    items: BTreeMap<String, Arc<Item>>,
+    /// Answers of repeatable items so far.
+    n_answers: usize,
 }
 
 /// The longest chain of items that ask for one another by names that only rendering tells.
 const MAX_CHAIN: usize = 100;
 
 impl Resolver<'_> {
-    /// Resolves an item, first those that it asks for and that [`resolution_order`] could not see
-    /// because their names are made up by the template.
-    fn item(
-        &mut self,
-        name: &str,
-        by_name: &BTreeMap<&str, &ConfigItem>,
-        path: &mut Vec<String>,
-    ) -> Result<(), ResolveError> {
-        let Some(item) = by_name.get(name).filter(|_| self.renderer.is_pending(name)) else {
+    /// Resolves an item, first those that it asks for and that
+    /// [`resolution_order`](super::resolution_order) could not see because their names are made up by the template.
+    fn item(&mut self, name: &str, path: &mut Vec<String>) -> Result<(), ResolveError> {
+        let place = self.prepared.places.get(name).copied();
+        let Some(place) = place.filter(|_| self.renderer.is_pending(name)) else {
             return Ok(());
         };
+        let (item, texts) = (self.prepared.item(place), &self.prepared.items[place.number]);
         let is_circle = path.iter().any(|seen| seen == name);
         path.push(name.to_owned());
         if is_circle || path.len() > MAX_CHAIN {
@@ -140,28 +173,28 @@ impl Resolver<'_> {
             return Err(CycleError { names: path.split_off(start) }.into());
         }
         loop {
-            let resolved = self.item_text(item);
+            let resolved = self.item_text(item, texts);
             let missed = self.renderer.take_missed();
             if missed.is_empty() {
-                let resolved = resolved?;
-                self.renderer.set_item(name, resolved.clone());
+                let resolved = Arc::new(resolved?);
+                self.renderer.set_item(name, Arc::clone(&resolved));
                 self.items.insert(name.to_owned(), resolved);
                 path.pop();
                 return Ok(());
             }
             // What was rendered, or failed, without them does not count.
             for name in missed {
-                self.item(&name, by_name, path)?;
+                self.item(&name, path)?;
             }
         }
     }
 
-    fn item_text(&mut self, item: &ConfigItem) -> Result<Item, RenderError> {
-        let default = self.drawn_once(item, "default", item.default.text())?;
+    fn item_text(&mut self, item: &ConfigItem, texts: &ItemTexts) -> Result<Item, RenderError> {
+        let default = self.drawn_once(item, &texts.default, item.default.text())?;
         let answer = self.values.values.get(&item.name).filter(|_| item.is_editable());
         let value = match answer.and_then(|answer| self.answer(item, answer)) {
             Some(value) => value,
-            None => self.drawn_once(item, "value", item.value.text())?,
+            None => self.drawn_once(item, &texts.value, item.value.text())?,
         };
         let filename = match answer.map(|answer| answer.filename.as_str()) {
             Some(filename) if !filename.is_empty() => filename.to_owned(),
@@ -189,89 +222,102 @@ impl Resolver<'_> {
     fn drawn_once(
         &mut self,
         item: &ConfigItem,
-        field: &str,
-        template: &str,
+        drawn: &Drawn,
+        text: &str,
     ) -> Result<String, RenderError> {
-        if !is_random(template) {
-            return self.render(item, field, template);
-        }
-        let key = format!("{}.{field}", item.name);
-        let asked: Vec<String> = asked_for(template)
-            .iter()
-            .map(|name| self.items.get(name).map(Item::effective).unwrap_or_default().to_owned())
-            .collect();
-        let sources: Vec<&str> =
-            std::iter::once(template).chain(asked.iter().map(String::as_str)).collect();
+        let Some(asked) = &drawn.asked else {
+            return self.render(&drawn.template, text);
+        };
+        let key = format!("{}.{}", item.name, drawn.field);
+        let answers = asked.iter().map(|name| self.items.get(name).map_or("", |it| it.effective()));
+        let sources: Vec<String> =
+            std::iter::once(text).chain(answers).map(str::to_owned).collect();
+        let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
         if let Some(kept) = self.generated.get(&key, &sources) {
             return Ok(kept.to_owned());
         }
-        let drawn = self.render(item, field, template)?;
+        let made = self.render(&drawn.template, text)?;
         if !self.renderer.has_missed() {
-            self.generated.set(&key, &sources, &drawn);
+            self.generated.set(&key, &sources, &made);
         }
-        Ok(drawn)
+        Ok(made)
     }
 
-    fn render(&self, item: &ConfigItem, field: &str, text: &str) -> Result<String, RenderError> {
-        self.renderer.render(&format!("config item `{}`, {field}", item.name), text)
+    fn render(&self, template: &Template, text: &str) -> Result<String, RenderError> {
+        match template {
+            Some(template) => self.renderer.render_parsed(template),
+            None => Ok(text.to_owned()),
+        }
     }
 
-    fn group(&mut self, group: &ConfigGroup, seed: [u8; 32]) -> Result<ConfigGroup, RenderError> {
-        let place = format!("config group `{}`", group.name);
-        let render =
-            |field: &str, text: &str| self.renderer.render(&format!("{place}, {field}"), text);
+    /// The group with its texts rendered; `items` gives those of its items and moves past them.
+    fn group(
+        &mut self,
+        group: &ConfigGroup,
+        texts: &GroupTexts,
+        items: &mut std::slice::Iter<'_, ItemTexts>,
+        repeated: &Given<'_>,
+        seed: [u8; 32],
+    ) -> Result<ConfigGroup, ResolveError> {
         let mut resolved = ConfigGroup {
             name: group.name.clone(),
-            title: render("title", &group.title)?,
-            description: render("description", &group.description)?,
-            when: QuotedBool(render("when", &group.when.0)?),
+            title: self.render(&texts.title, &group.title)?,
+            description: self.render(&texts.description, &group.description)?,
+            when: QuotedBool(self.render(&texts.when, &group.when.0)?),
             items: Vec::with_capacity(group.items.len()),
         };
-        for item in &group.items {
-            let mut item = self.shown(item)?;
-            repeat::fill(&mut item, &group.name, self.values, seed);
+        for (item, texts) in group.items.iter().zip(items) {
+            let mut item = self.shown(item, texts)?;
+            self.n_answers += repeat::fill(&mut item, &group.name, repeated, seed);
+            if self.n_answers > MAX_ANSWERS {
+                return Err(ResolveError::TooManyAnswers { item: item.name });
+            }
             resolved.items.push(item);
         }
         Ok(resolved)
     }
 
     /// The item with its texts rendered and its default and value put in.
-    fn shown(&self, item: &ConfigItem) -> Result<ConfigItem, RenderError> {
+    fn shown(&self, item: &ConfigItem, texts: &ItemTexts) -> Result<ConfigItem, RenderError> {
         let mut shown = item.clone();
-        let fields: [(&str, &mut String); 7] = [
-            ("title", &mut shown.title),
-            ("help_text", &mut shown.help_text),
-            ("when", &mut shown.when.0),
-            ("error", &mut shown.error),
-            ("data", &mut shown.data),
-            ("affix", &mut shown.affix),
-            ("filename", &mut shown.filename),
+        let fields: [(&Template, &mut String); 7] = [
+            (&texts.title, &mut shown.title),
+            (&texts.help_text, &mut shown.help_text),
+            (&texts.when, &mut shown.when.0),
+            (&texts.error, &mut shown.error),
+            (&texts.data, &mut shown.data),
+            (&texts.affix, &mut shown.affix),
+            (&texts.filename, &mut shown.filename),
         ];
-        for (field, text) in fields {
-            *text = self.render(item, field, text)?;
+        for (template, text) in fields {
+            if let Some(template) = template {
+                *text = self.renderer.render_parsed(template)?;
+            }
         }
-        for child in &mut shown.items {
-            child.title = self.render(item, "items title", &child.title)?;
-            child.default = self.render(item, "items default", child.default.text())?.into();
+        for (child, texts) in shown.items.iter_mut().zip(&texts.children) {
+            child.title = self.render(&texts.title, &child.title)?;
+            child.default = self.render(&texts.default, child.default.text())?.into();
             child.value = match self.values.values.get(&child.name) {
                 Some(answer) => answer.value.clone().into(),
-                None => self.render(item, "items value", child.value.text())?.into(),
+                None => self.render(&texts.value, child.value.text())?.into(),
             };
         }
         if let Some(rule) = shown.validation.as_mut().and_then(|v| v.regex.as_mut()) {
-            rule.pattern = self.render(item, "validation pattern", &rule.pattern)?;
-            rule.message = self.render(item, "validation message", &rule.message)?;
+            rule.pattern = self.render(&texts.pattern, &rule.pattern)?;
+            rule.message = self.render(&texts.message, &rule.message)?;
         }
         if let Some(resolved) = self.items.get(&item.name) {
-            shown.default = final_text(&item.default, &resolved.default);
-            shown.value = final_text(&item.value, &resolved.value);
+            put(&mut shown.default, &resolved.default);
+            put(&mut shown.value, &resolved.value);
             shown.filename.clone_from(&resolved.filename);
         }
         Ok(shown)
     }
 }
 
-/// Keeps a boolean a boolean when its text did not change.
-fn final_text(written: &BoolOrString, text: &str) -> BoolOrString {
-    if written.text() == text { written.clone() } else { text.into() }
+/// Puts a text in; a boolean stays a boolean when its text did not change.
+fn put(shown: &mut BoolOrString, text: &str) {
+    if shown.text() != text {
+        *shown = text.into();
+    }
 }

@@ -70,6 +70,21 @@ fn shown(resolution: &Resolution, name: &str) -> String {
 }
 
 #[test]
+fn answers_that_no_screen_could_show_are_refused() {
+    let item = |n: usize| ConfigItem {
+        name: format!("i{n}"),
+        repeatable: true,
+        minimum_count: Some(i64::MAX),
+        ..ConfigItem::default()
+    };
+    let group = ConfigGroup { items: (0..10_000).map(item).collect(), ..ConfigGroup::default() };
+    let config = Config { groups: vec![group] };
+    let resolved = resolve(&config, &values(&[]), &contexts(1), &[], &mut Generated::default());
+    let error = resolved.expect_err("too many").to_string();
+    insta::assert_snapshot!(error, @"the repeatable items of the config ask for more than 50000 answers together, at `i50`");
+}
+
+#[test]
 fn items_are_resolved_in_the_order_they_ask_for_one_another() {
     let resolution =
         resolved(&values(&[("host", "a.example"), ("fixed", "mine"), ("size", "big")]));

@@ -15,7 +15,7 @@ pub(super) struct Items(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    pub(super) by_name: BTreeMap<String, ItemText>,
+    pub(super) by_name: BTreeMap<String, Arc<ItemText>>,
     /// Items that are still to be resolved.
     pub(super) pending: BTreeSet<String>,
     /// Those of them that were asked for too early.
@@ -23,7 +23,9 @@ pub(super) struct Known {
 }
 
 impl Items {
-    pub(super) fn new(by_name: BTreeMap<String, ItemText>) -> Self {
+    pub(super) fn new(by_name: &BTreeMap<String, ItemText>) -> Self {
+        let by_name =
+            by_name.iter().map(|(name, item)| (name.clone(), Arc::new(item.clone()))).collect();
         Self(Arc::new(Mutex::new(Known { by_name, ..Known::default() })))
     }
 
@@ -31,7 +33,7 @@ impl Items {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self, name: &str) -> Option<ItemText> {
+    fn read(&self, name: &str) -> Option<Arc<ItemText>> {
         let mut known = self.lock();
         if known.pending.contains(name) {
             known.missed.insert(name.to_owned());
@@ -52,33 +54,34 @@ fn options(functions: &mut FuncMap, items: &Items) {
     let items = items.clone();
     let read = move |name: &str| items.read(name);
     // An unknown item is an empty text, and neither equal nor unequal to anything.
-    let value = {
-        let read = read.clone();
-        move |name: &str| read(name).map(|item| item.effective().to_owned())
-    };
-    let text = value.clone();
-    functions.insert("ConfigOption", of_text(move |name| text(name).unwrap_or_default().into()));
+    let item = read.clone();
+    functions.insert(
+        "ConfigOption",
+        of_text(move |name| item(name).as_ref().map_or("", |it| it.effective()).into()),
+    );
     functions.insert("ConfigOptionName", of_text(|name| name.into()));
     functions.insert("ConfigOptionIndex", of_text(|_| "".into()));
-    let text = value.clone();
+    let item = read.clone();
     functions.insert(
         "ConfigOptionData",
         of_text(move |name| {
-            Value::string(text(name).and_then(|text| base64_decode(&text)).unwrap_or_default())
+            let data = item(name).and_then(|item| base64_decode(item.effective()));
+            Value::string(data.unwrap_or_default())
         }),
     );
+    let item = read.clone();
     functions.insert(
         "ConfigOptionFilename",
-        of_text(move |name| read(name).map(|item| item.filename).unwrap_or_default().into()),
+        of_text(move |name| item(name).as_ref().map_or("", |it| it.filename.as_str()).into()),
     );
-    let text = value.clone();
+    let item = read.clone();
     functions.insert(
         "ConfigOptionEquals",
-        of_texts(move |name, other| text(name).is_some_and(|text| text == other).into()),
+        of_texts(move |name, other| item(name).is_some_and(|it| it.effective() == other).into()),
     );
     functions.insert(
         "ConfigOptionNotEquals",
-        of_texts(move |name, other| value(name).is_some_and(|text| text != other).into()),
+        of_texts(move |name, other| read(name).is_some_and(|it| it.effective() != other).into()),
     );
 }
 

@@ -1,7 +1,8 @@
 //! The two passes over a text.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use gotemplate::{Call, Error, ErrorKind, FuncMap, Limits, Options, Template, Value};
 use regex::Regex;
@@ -80,13 +81,8 @@ impl Renderer {
     /// Makes the functions of these contexts. Those of later ones win: static, licence, kURL, version,
     /// identity, config.
     pub fn new(contexts: &Contexts) -> Self {
-        let items = config::Items::new(contexts.items.clone());
-        let mut functions = statics::functions(&contexts.world, &contexts.tls);
-        functions.extend(license::functions(contexts));
-        functions.extend(identity::kurl_functions());
-        functions.extend(version::functions(contexts));
-        functions.extend(identity::functions(&contexts.identity));
-        functions.extend(config::functions(contexts, &items));
+        let items = config::Items::new(&contexts.items);
+        let functions = functions_of(contexts, &items);
         Self { functions, items, seed: contexts.world.seed, limits: Limits::default() }
     }
 
@@ -97,7 +93,7 @@ impl Renderer {
     }
 
     /// Adds a resolved config item, to be read by the texts rendered from now on.
-    pub fn set_item(&self, name: &str, item: ItemText) {
+    pub(crate) fn set_item(&self, name: &str, item: Arc<ItemText>) {
         let mut known = self.items.lock();
         known.pending.remove(name);
         known.by_name.insert(name.to_owned(), item);
@@ -129,17 +125,38 @@ impl Renderer {
     ///
     /// [`RenderError`].
     pub fn render(&self, name: &str, text: &str) -> Result<String, RenderError> {
-        if !is_template(text) {
-            return Ok(text.to_owned());
+        match Text::new(Cow::Borrowed(name), Cow::Borrowed(text)) {
+            Some(text) => self.render_parsed(&text),
+            None => Ok(text.to_owned()),
         }
-        // The vendor's marks of the second pass get a name nobody can guess, so that one in a
-        // value that the first pass inserts is text.
-        let mark = self.mark(text);
-        let marked = text.replace(SECOND, &mark);
-        let failed = |error: Error| describe(name, &error, &mark, text);
-        let once = self.pass(name, &marked, FIRST).map_err(failed)?;
-        let twice = self.pass(name, &once, &mark).map_err(failed)?;
-        Ok(twice.replace(&mark, SECOND))
+    }
+
+    /// Renders a text whose templates were perhaps parsed before.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderError`].
+    pub(crate) fn render_parsed(&self, text: &Text<'_>) -> Result<String, RenderError> {
+        let parsed = text.parsed.get_or_init(|| Parsed::new(text, self.mark(&text.written)));
+        let mark = &parsed.mark;
+        let failed = |error: Error| describe(&text.name, &error, mark, &text.written);
+        let run = |template: &Template| {
+            template.render_with(&self.functions, &Value::Nil, &self.limits).map_err(failed)
+        };
+        let twice = match (&parsed.first, &parsed.second) {
+            (Some(first), _) => {
+                let once = run(first.as_ref().map_err(|error| failed(error.clone()))?)?;
+                if once.contains(mark.as_str()) {
+                    run(&parse(&text.name, &once, mark).map_err(failed)?)?
+                } else {
+                    once
+                }
+            }
+            (None, Some(second)) => run(second.as_ref().map_err(|error| failed(error.clone()))?)?,
+            (None, None) => text.written.clone().into_owned(),
+        };
+        // The mark stands in what a comment or a text of the vendor's kept.
+        Ok(if twice.contains(mark.as_str()) { twice.replace(mark.as_str(), SECOND) } else { twice })
     }
 
     /// The functions that a text calls, in both passes; `None` when it is no template that can be read.
@@ -156,15 +173,62 @@ impl Renderer {
         let digest = Sha256::new().chain_update(self.seed).chain_update(text).finalize();
         format!("repl-{}{{{{", hex::encode(&digest[..12]))
     }
+}
 
-    fn pass(&self, name: &str, text: &str, left: &str) -> Result<String, Error> {
-        if !text.contains(left) {
-            return Ok(text.to_owned());
-        }
-        let options = Options::delims(left, "}}");
-        Template::parse(name, text, &options, &self.functions)
-            .and_then(|template| template.render(&Value::Nil, &self.limits))
+/// A text with templates, parsed at its first rendering; later ones may read something else.
+#[derive(Debug)]
+pub(crate) struct Text<'a> {
+    name: Cow<'a, str>,
+    written: Cow<'a, str>,
+    parsed: OnceLock<Parsed>,
+}
+
+impl<'a> Text<'a> {
+    /// A text of this name; `None` when it has no templates and reads as it stands.
+    pub(crate) fn new(name: Cow<'a, str>, text: Cow<'a, str>) -> Option<Self> {
+        is_template(&text).then(|| Self { name, written: text, parsed: OnceLock::new() })
     }
+}
+
+/// What can be parsed of a text before it is rendered: a second pass over what a first one made cannot.
+#[derive(Debug)]
+struct Parsed {
+    /// What stands for the vendor's marks of the second pass: a name that nobody can guess, so that a mark in a value
+    /// which the first pass inserts is text.
+    mark: String,
+    first: Option<Result<Template, Error>>,
+    second: Option<Result<Template, Error>>,
+}
+
+impl Parsed {
+    fn new(Text { name, written, .. }: &Text<'_>, mark: String) -> Self {
+        let marked = written.replace(SECOND, &mark);
+        let (first, second) = if marked.contains(FIRST) {
+            (Some(parse(name, &marked, FIRST)), None)
+        } else if marked.contains(&mark) {
+            (None, Some(parse(name, &marked, &mark)))
+        } else {
+            (None, None)
+        };
+        Self { mark, first, second }
+    }
+}
+
+fn parse(name: &str, text: &str, left: &str) -> Result<Template, Error> {
+    // Functions have the same names whatever they read; these read nothing.
+    static NAMES: LazyLock<FuncMap> =
+        LazyLock::new(|| functions_of(&Contexts::default(), &config::Items::default()));
+    Template::parse(name, text, &Options::delims(left, "}}"), &NAMES)
+}
+
+fn functions_of(contexts: &Contexts, items: &config::Items) -> FuncMap {
+    let mut functions = statics::functions(&contexts.world, &contexts.tls);
+    functions.extend(license::functions(contexts));
+    functions.extend(identity::kurl_functions());
+    functions.extend(version::functions(contexts));
+    functions.extend(identity::functions(&contexts.identity));
+    functions.extend(config::functions(contexts, items));
+    functions
 }
 
 /// Returns whether a text holds a mark of either pass.
