@@ -117,7 +117,7 @@ async fn resolve(
     signals: &Signals,
     printer: &Printer,
 ) -> Result<(DeployPlan, Part), Refused> {
-    let way = Way::prepare(&args.reach, &[]).await?;
+    let way = Way::prepare(&args.reach, &[], &args.images).await?;
     let (signals, progress) = (signals.clone(), printer.progress());
     let task = tokio::task::spawn_blocking(move || {
         let folder = state_dir(&args.run).map(|it| it.join("bundles"));

@@ -19,7 +19,7 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use steps::Reporter;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
-use wire::health::{CONFIG_VALUES_BEFORE_UPDATE, IDEMPOTENCY_KEY};
+use wire::health::{CONFIG_VALUES_BEFORE_UPDATE, IDEMPOTENCY_KEY, REGISTRY_SETTINGS};
 
 use crate::cli::duration::show;
 use crate::fault::{Verdict, classify};
@@ -83,6 +83,11 @@ impl Client {
     /// Whether the server said that it compares config values with a release before it makes a version of it.
     pub fn compares_values(&self) -> bool {
         self.has(CONFIG_VALUES_BEFORE_UPDATE)
+    }
+
+    /// Whether the server said that it takes the registry of an application and is done with it when it answers.
+    pub fn takes_registry(&self) -> bool {
+        self.has(REGISTRY_SETTINGS)
     }
 
     fn has(&self, feature: &str) -> bool {

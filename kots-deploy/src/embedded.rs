@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use steps::Failure;
 
+use crate::deploy::args::ImageArgs;
+
 #[cfg(feature = "embedded")]
 pub use linked::{Embedded, start};
 #[cfg(not(feature = "embedded"))]
@@ -12,10 +14,10 @@ pub use missing::{Embedded, start};
 
 #[cfg(feature = "embedded")]
 mod linked {
-    use upstream_handler::serve::{Running, ServeOptions, TargetSpec, serve};
+    use upstream_handler::serve::{RegistryAccess, Running, ServeOptions, TargetSpec, serve};
     use upstream_handler::target::ClusterOptions;
 
-    use super::{Failure, Path, PathBuf, SecretString};
+    use super::{Failure, ImageArgs, Path, PathBuf, SecretString};
 
     /// The namespace that an embedded console deploys to.
     const NAMESPACE: &str = "default";
@@ -24,12 +26,16 @@ mod linked {
     #[derive(Debug)]
     pub struct Embedded(Running);
 
-    /// Starts the server on a free loopback port.
+    /// Starts the server on a free loopback port; it speaks to image registries as `images` says.
     ///
     /// # Errors
     ///
     /// A failure that says why it cannot run in `dir`.
-    pub async fn start(dir: &Path, license_root_keys: &[PathBuf]) -> Result<Embedded, Failure> {
+    pub async fn start(
+        dir: &Path,
+        license_root_keys: &[PathBuf],
+        images: &ImageArgs,
+    ) -> Result<Embedded, Failure> {
         let options = ServeOptions {
             listen: ([127, 0, 0, 1], 0).into(),
             state: dir.to_owned(),
@@ -39,6 +45,11 @@ mod linked {
             release_endpoint: None,
             license_root_keys: license_root_keys.to_vec(),
             namespace: NAMESPACE.to_owned(),
+            registry_access: RegistryAccess {
+                authority: images.ca.clone(),
+                plain_http: images.plain_http,
+                accept_any: images.insecure_skip_tls_verify,
+            },
         };
         serve(options).await.map(Embedded).map_err(|error| {
             let inner = Failure::from_error("failed", &error);
@@ -68,7 +79,7 @@ mod linked {
 
 #[cfg(not(feature = "embedded"))]
 mod missing {
-    use super::{Failure, Path, PathBuf, SecretString};
+    use super::{Failure, ImageArgs, Path, PathBuf, SecretString};
 
     /// Never made: this program was built without it.
     #[derive(Debug)]
@@ -79,7 +90,7 @@ mod missing {
     /// # Errors
     ///
     /// Always.
-    pub async fn start(_: &Path, _: &[PathBuf]) -> Result<Embedded, Failure> {
+    pub async fn start(_: &Path, _: &[PathBuf], _: &ImageArgs) -> Result<Embedded, Failure> {
         Err(Failure::new("rejected", "this kots was built without the feature `embedded`")
             .next("pass --kotsadm-url, or reach a cluster"))
     }

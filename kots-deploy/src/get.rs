@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use wire::app::{App, DownstreamVersion};
 
 use crate::client::Client;
-use crate::deploy::args::Reach;
+use crate::deploy::args::{ImageArgs, Reach};
 use crate::embedded::Embedded;
 use crate::reach::{self, Way};
 use crate::signals::Signals;
@@ -69,7 +69,9 @@ impl Step<Asked> for Ask {
 ///
 /// Why they could not be had, in one line.
 pub async fn run(args: GetArgs, signals: Signals) -> Result<String, String> {
-    let way = Way::prepare(&args.reach, &[]).await.map_err(|error| chain(&error))?;
+    let way = Way::prepare(&args.reach, &[], &ImageArgs::default())
+        .await
+        .map_err(|error| chain(&error))?;
     let deadline = Instant::now() + LIMIT;
     let mut asked = Asked { way, slug: args.slug, deadline, embedded: None, app: None };
     let run = Run::declare("get versions", vec![Box::new(Ask)]).expect("one step has one name");

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use crate::cli::duration::show;
 use crate::cluster::{AuthError, Cluster, ClusterError, Surroundings, unreadable_secret_notice};
-use crate::deploy::args::{AuthSource, ClusterArgs, Reach};
+use crate::deploy::args::{AuthSource, ClusterArgs, ImageArgs, Reach};
 use crate::deploy::inputs::{self, InputError};
 use crate::transport::Transport;
-use crate::transport::direct::Direct;
+use crate::transport::direct::{Direct, DirectError};
 use crate::tunnel::{self, Patience, Road};
 
 /// How long a kotsadm pod that is being replaced is waited for.
@@ -35,6 +35,8 @@ pub enum Way {
         dir: PathBuf,
         /// Root keys it trusts besides the built-in one.
         license_root_keys: Vec<PathBuf>,
+        /// How it speaks to image registries: as this program was told.
+        images: Box<ImageArgs>,
     },
     /// Through a cluster.
     Cluster {
@@ -51,6 +53,9 @@ pub enum WayError {
     /// There is no auth string for a URL.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// The URL or its auth string cannot be used.
+    #[error(transparent)]
+    Url(#[from] DirectError),
     /// The cluster or the namespace cannot be used.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -61,6 +66,7 @@ impl WayError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Input(error) => error.hint(),
+            Self::Url(error) => Some(error.hint()),
             Self::Cluster(ClusterError::Namespace(_)) => {
                 Some("pass the namespace kotsadm runs in with --namespace")
             }
@@ -76,20 +82,27 @@ impl Way {
     ///
     /// # Errors
     ///
-    /// When there is no auth string for a URL, or no cluster or namespace to go to.
-    pub async fn prepare(reach: &Reach, license_root_keys: &[PathBuf]) -> Result<Self, WayError> {
+    /// When there is no auth string for a URL, the URL cannot be one, or no cluster or namespace is there to go to.
+    pub async fn prepare(
+        reach: &Reach,
+        license_root_keys: &[PathBuf],
+        images: &ImageArgs,
+    ) -> Result<Self, WayError> {
         Ok(match reach {
-            Reach::Url { url, auth } => Self::Url {
-                url: url.clone(),
-                auth: match auth {
+            Reach::Url { url, auth } => {
+                let auth = match auth {
                     AuthSource::File(path) => inputs::auth_file(path)?,
                     AuthSource::Given(value) => value.clone(),
                     AuthSource::Missing => return Err(InputError::AuthMissing.into()),
-                },
-            },
-            Reach::Embedded(dir) => {
-                Self::Embedded { dir: dir.clone(), license_root_keys: license_root_keys.to_vec() }
+                };
+                Direct::new(url, &auth)?;
+                Self::Url { url: url.clone(), auth }
             }
+            Reach::Embedded(dir) => Self::Embedded {
+                dir: dir.clone(),
+                license_root_keys: license_root_keys.to_vec(),
+                images: Box::new(images.clone()),
+            },
             Reach::Cluster(args) => {
                 let ClusterArgs { flags, namespace, road } = args.as_ref();
                 let namespace = Some(namespace.as_str()).filter(|it| !it.is_empty());
@@ -138,8 +151,8 @@ pub async fn open(way: &Way, deadline: Instant, reporter: &Reporter) -> Result<O
             })?;
             Ok(Opened { transport: Arc::new(direct), embedded: None })
         }
-        Way::Embedded { dir, license_root_keys } => {
-            let embedded = crate::embedded::start(dir, license_root_keys).await?;
+        Way::Embedded { dir, license_root_keys, images } => {
+            let embedded = crate::embedded::start(dir, license_root_keys, images).await?;
             let (url, auth) = embedded.address();
             let direct =
                 Direct::new(&url, &auth).map_err(|it| Failure::from_error("failed", &it))?;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::archives::Archives;
+use crate::config::kept::KeptConfigs;
 use crate::faults;
 use crate::preflight::PreflightRuns;
 use crate::release::Surroundings;
@@ -18,6 +19,7 @@ use crate::secrets::Secrets;
 use crate::store::leases::{Fence, HEARTBEAT};
 use crate::store::{Store, StoreError};
 use crate::target::Target;
+use crate::update::images::RegistryAccess;
 use crate::uploads::Uploads;
 
 /// How long a change waits for the one that is running.
@@ -39,6 +41,8 @@ pub(crate) struct Context {
     pub namespace: String,
     /// What templates may know of the place the server runs in.
     pub surroundings: Surroundings,
+    /// How image registries are spoken to.
+    pub registry_access: RegistryAccess,
     /// Wins over the licence's endpoint.
     pub release_endpoint: Option<String>,
     /// Largest upload in bytes.
@@ -49,6 +53,8 @@ pub(crate) struct Context {
     pub upload_quota_bytes: u64,
     /// New at every start.
     pub boot_id: String,
+    /// Configs that were shown.
+    pub kept_configs: KeptConfigs,
     /// Work that outlives its request.
     pub work: TaskTracker,
     /// Runs of preflights.

@@ -210,19 +210,25 @@ async fn execute(
     }
 }
 
-/// Writes the version's checks into a file of their own; `None` when there are none.
-fn prepare(
+/// The version's checks as one document; `None` when there are none.
+pub(crate) fn checks_of(
     shared: &Shared,
     tree_sha256: &str,
-) -> Result<Option<(tempfile::NamedTempFile, usize)>, String> {
+) -> Result<Option<serde_json::Value>, String> {
     let told = |error: &(dyn std::error::Error + 'static)| chain(error).join(": ");
     let work = shared.archives.work_folder().map_err(|error| told(&error))?;
     let tree = work.path().join("tree");
     crate::versions::unpack_tree(&shared.archives, tree_sha256, &tree)
         .map_err(|error| told(&error))?;
-    let Some(spec) = spec::read(&tree).map_err(|error| told(&error))? else {
-        return Ok(None);
-    };
+    spec::read(&tree).map_err(|error| told(&error))
+}
+
+/// Writes the version's checks into a file of their own; `None` when there are none.
+fn prepare(
+    shared: &Shared,
+    tree_sha256: &str,
+) -> Result<Option<(tempfile::NamedTempFile, usize)>, String> {
+    let Some(spec) = checks_of(shared, tree_sha256)? else { return Ok(None) };
     let text = kinds::yaml::to_string(&spec).map_err(|error| error.to_string())?;
     let mut file = tempfile::Builder::new()
         .prefix("preflight-")

@@ -3,8 +3,10 @@
 //!
 //! Settings and the version that is made of them are stored in one transaction; the original stores them last, after
 //! its answer. Images are not copied: who names a registry brings them there (`kots`, or a bundle by `processbundle`).
+//! Whether those of the newest version are there is looked up.
 
 mod change;
+mod present;
 
 use kinds::cipher::Cipher;
 use kinds::context::RegistrySettings;

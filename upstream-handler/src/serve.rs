@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::archives::{ArchiveError, Archives};
+use crate::config::kept::KeptConfigs;
 use crate::context::{Context, Locks, Shared};
 use crate::preflight::PreflightRuns;
 use crate::preflight::program::Program;
@@ -29,6 +30,7 @@ use crate::store::{Store, StoreError};
 use crate::target::cluster::Cluster;
 use crate::target::directory::Directory;
 use crate::target::{ClusterOptions, Target, TargetError};
+pub use crate::update::images::RegistryAccess;
 use crate::uploads::Uploads;
 use crate::{deploy, env, http, preflight, update};
 
@@ -83,6 +85,8 @@ pub struct ServeOptions {
     pub license_root_keys: Vec<PathBuf>,
     /// Namespace applications are deployed to.
     pub namespace: String,
+    /// How image registries are spoken to.
+    pub registry_access: RegistryAccess,
 }
 
 /// Why a server did not start.
@@ -244,6 +248,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
         root_keys,
         target,
         namespace: options.namespace,
+        registry_access: options.registry_access,
         surroundings: Surroundings::of_environment(),
         release_endpoint: options
             .release_endpoint
@@ -255,6 +260,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
             .and_then(|text| text.parse().ok())
             .unwrap_or(max_upload_bytes.saturating_mul(4)),
         boot_id,
+        kept_configs: KeptConfigs::default(),
         work: TaskTracker::new(),
         preflights: PreflightRuns::new(Program::of_environment(kubeconfig)),
         deploy_bell: Notify::new(),

@@ -261,7 +261,7 @@ fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeEr
             config_screen: built
                 .config
                 .as_ref()
-                .map(|it| serde_json::to_string(&config::screen(&it.config, &built.values)))
+                .map(|it| serde_json::to_string(&config::screen(it.config.clone(), &built.values)))
                 .transpose()?,
             config_values: serde_json::to_string(&built.values)?,
             generated: shared.cipher.encrypt(&serde_json::to_string(&built.generated)?),

@@ -122,6 +122,23 @@ pub struct Pending {
     pub checked_at: Timestamp,
 }
 
+/// What became of the preflight checks of an application's version.
+#[derive(Debug, Clone, Copy)]
+pub struct PreflightReport<'a> {
+    /// Id of the application in this installation.
+    pub app_id: &'a str,
+    /// Id of the cluster.
+    pub cluster_id: &'a str,
+    /// The version.
+    pub sequence: i64,
+    /// Whether the operator passed them over.
+    pub is_skipped: bool,
+    /// What they found: `pass`, `warn`, `fail`, or empty.
+    pub status: &'a str,
+    /// How the application is, or empty.
+    pub app_status: &'a str,
+}
+
 /// A question, for messages.
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
@@ -225,6 +242,48 @@ impl Client {
         let list: PendingReleases = serde_json::from_slice(&body)
             .map_err(|error| asked.bad_answer(&format!("it is not a list of releases: {error}")))?;
         Ok(Pending { releases: list.channel_releases, checked_at })
+    }
+
+    /// Tells the vendor what became of an application's preflight checks (`pkg/reporting/preflight.go`). Asked once:
+    /// nothing depends on it.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpstreamError`].
+    pub async fn report_preflights(
+        &self,
+        report: &PreflightReport<'_>,
+    ) -> Result<(), UpstreamError> {
+        let query = [
+            ("sequence", report.sequence.to_string()),
+            ("skipPreflights", report.is_skipped.to_string()),
+            ("installStatus", String::new()),
+            ("isCLI", "false".to_owned()),
+            ("preflightStatus", report.status.to_owned()),
+            ("appStatus", report.app_status.to_owned()),
+            ("kotsVersion", self.options.version.clone()),
+        ];
+        let path = ["kots_metrics", "preflights", report.app_id, report.cluster_id];
+        let url = self.target.at(&path, &query);
+        let asked = self.asked("reporting preflight checks", &url);
+        let id = self.license_id.expose_secret();
+        let mut request = self.http.post(url.clone()).header(http::header::AUTHORIZATION, id);
+        for (name, value) in self.options.reporting.headers() {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.map_err(|error| UpstreamError::Unreachable {
+            operation: asked.operation,
+            host: asked.host.clone(),
+            attempts: 1,
+            end: RetryEnd::Useless,
+            source: error.without_url(),
+        })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let body = read_reason(response).await;
+        Err(refusal(&asked, status.as_u16(), &body))
     }
 
     /// Describes a question.

@@ -16,7 +16,9 @@ mod headers;
 pub mod mirror;
 mod target;
 
-pub use client::{Client, LicenseFormat, Options, Pending, PendingQuery, Reporting};
+pub use client::{
+    Client, LicenseFormat, Options, Pending, PendingQuery, PreflightReport, Reporting,
+};
 pub use download::{Download, ReleaseQuery};
 pub use error::{RetryEnd, UpstreamError};
 pub use headers::ReleaseMeta;

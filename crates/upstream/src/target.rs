@@ -46,6 +46,17 @@ impl Target {
         }
     }
 
+    /// Returns `<endpoint>/<segments>?<query>`.
+    pub(crate) fn at(&self, segments: &[&str], query: &[(&str, String)]) -> Url {
+        let mut url = self.endpoint.clone();
+        url.set_fragment(None);
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url.query_pairs_mut().clear().extend_pairs(query);
+        url
+    }
+
     /// Returns `<endpoint>/<first>/<slug>[/<last>]?<query>`; empty values of `query` are sent.
     pub(crate) fn url(&self, first: &str, last: Option<&str>, query: &[(&str, String)]) -> Url {
         let mut url = self.endpoint.clone();

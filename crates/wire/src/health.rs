@@ -7,6 +7,9 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The feature: `upstream/update` takes the config values that are set next (field or part `configValues`) and makes
 /// no version of a release that does not take them.
 pub const CONFIG_VALUES_BEFORE_UPDATE: &str = "config-values-before-update";
+/// The feature: `PUT …/registry` is over when it is answered, and `airgap/install` takes the registry as parts
+/// (`registryHost`, `namespace`, `username`, `password`, `isReadOnly`).
+pub const REGISTRY_SETTINGS: &str = "registry-settings";
 
 /// Whether the server can work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +25,8 @@ pub struct Healthz {
     /// addition of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
-    /// Names of additions a client may use: [`IDEMPOTENCY_KEY`], [`CONFIG_VALUES_BEFORE_UPDATE`]. An addition of ours.
+    /// Names of additions a client may use: [`IDEMPOTENCY_KEY`], [`CONFIG_VALUES_BEFORE_UPDATE`],
+    /// [`REGISTRY_SETTINGS`]. An addition of ours.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
 }

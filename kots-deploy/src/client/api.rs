@@ -1,6 +1,7 @@
 //! The calls that a run makes, each with its path, body and what its repetition does.
 
 use http::Method;
+use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use steps::Reporter;
 use wire::app::{
@@ -17,6 +18,7 @@ use super::path::{query, segment};
 use super::upload::Upload;
 use super::{Answer, Client};
 use crate::fault::{Again, Due, Refusal};
+use crate::registry::settings::NewRegistry;
 
 /// What an update brings along.
 #[derive(Debug, Clone, Copy)]
@@ -144,6 +146,32 @@ impl Client {
         reporter: &Reporter,
     ) -> Result<wire::push::RegistryReply, CallError> {
         self.get(format!("/api/v1/app/{}/registry", segment(slug)), reporter).await
+    }
+
+    /// `PUT …/registry`: the registry whose images the manifests are to name. Only for a server that
+    /// [`takes_registry`](Client::takes_registry).
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn set_registry(
+        &self,
+        slug: &str,
+        registry: &NewRegistry,
+        key: &str,
+        reporter: &Reporter,
+    ) -> Result<(), CallError> {
+        let path = format!("/api/v1/app/{}/registry", segment(slug));
+        let body = serde_json::json!({
+            "hostname": registry.hostname,
+            "namespace": registry.namespace,
+            "username": registry.username,
+            "password": registry.password.expose_secret(),
+            "isReadOnly": registry.read_only,
+        });
+        let mut call = Call::change(Method::PUT, path, self.keyed()).json(&body);
+        call.key = Some(key.to_owned());
+        self.call(&call, reporter).await.map(drop)
     }
 
     /// `GET …/license`.

@@ -24,6 +24,11 @@ use crate::registry::ImagePush;
 /// Why an online run pushes no images.
 pub const ONLINE_IMAGES: &str = "an online release's images are pulled from where they are";
 
+/// Why a run with `--disable-image-push` pushes none.
+const NO_PUSH: &str = "--disable-image-push was given";
+/// Why a run with a bundle of a release alone pushes none.
+const NO_IMAGES: &str = "the bundle holds no images";
+
 /// One upgrade, ready to be carried out.
 #[derive(Debug)]
 pub struct DeployPlan {
@@ -52,6 +57,13 @@ pub enum Images {
     None(String),
     /// They are pushed.
     Push(Box<ImagePush>),
+    /// None are pushed: they are said to be in a registry already.
+    InPlace {
+        /// The registry.
+        args: Box<ImageArgs>,
+        /// Why none are pushed.
+        reason: &'static str,
+    },
 }
 
 /// What an air-gapped upgrade sends.
@@ -190,12 +202,21 @@ pub fn images(
     args: &ImageArgs,
 ) -> Result<Images, PlanError> {
     let Some(index) = index else {
-        return Ok(Images::None("--disable-image-push was given".to_owned()));
+        return in_place(args, NO_PUSH);
     };
     if !registry::holds_images(&index) {
-        return Ok(Images::None("the bundle holds no images".to_owned()));
+        return in_place(args, NO_IMAGES);
     }
     push_of(bundle, index, args).map(|it| Images::Push(Box::new(it)))
+}
+
+/// A registry that is named although nothing is pushed to it has the images.
+fn in_place(args: &ImageArgs, reason: &'static str) -> Result<Images, PlanError> {
+    if args.registry.is_empty() {
+        return Ok(Images::None(reason.to_owned()));
+    }
+    Endpoint::parse(&args.registry, &args.namespace, args.scheme())?;
+    Ok(Images::InPlace { args: Box::new(args.clone()), reason })
 }
 
 /// What is pushed of a bundle that holds images.

@@ -36,7 +36,7 @@ pub async fn run(args: DeployArgs, signals: Signals) -> DeployReport {
 async fn deploy(args: DeployArgs, signals: Signals, printer: &Printer) -> DeployReport {
     let deadline = Instant::now() + args.run.timeout;
     let known = Known { app: args.slug.clone(), ..Known::default() };
-    let way = match Way::prepare(&args.reach, &args.license_root_keys).await {
+    let way = match Way::prepare(&args.reach, &args.license_root_keys, &args.images).await {
         Ok(way) => way,
         Err(error) => return rejected(known, &error, error.hint()),
     };
@@ -48,7 +48,7 @@ async fn deploy(args: DeployArgs, signals: Signals, printer: &Printer) -> Deploy
     };
     let job = Job {
         name: "deploy",
-        steps: deploy_steps::all(&plan.slug),
+        steps: deploy_steps::all(&plan),
         key: plan.key(),
         plan: Arc::new(plan),
         args: run_args,
@@ -97,6 +97,7 @@ pub(crate) async fn carry_out(
         embedded: None,
         settled: None,
         sequence: None,
+        new_registry: None,
         label: None,
         status: None,
         last: last.clone(),

@@ -15,6 +15,7 @@ use super::verdict::Move;
 use crate::client::Client;
 use crate::client::call::CallError;
 use crate::embedded::Embedded;
+use crate::registry::settings::NewRegistry;
 
 /// How long a server that keeps no idempotency keys is watched before anything is done again.
 const QUIET: Duration = Duration::from_secs(15);
@@ -40,6 +41,8 @@ pub struct Context {
     pub settled: Option<Move>,
     /// The version that carries the target, once known.
     pub sequence: Option<i64>,
+    /// The registry of the images, when the application does not use it yet.
+    pub new_registry: Option<NewRegistry>,
     /// The vendor's label of the target, once the server has told it.
     pub label: Option<String>,
     /// What the status informers said last.

@@ -8,6 +8,7 @@ use super::values::Match;
 /// Sources of versions, as the original writes them.
 const CONFIG_CHANGE: &str = "Config Change";
 const LICENSE_CHANGE: &str = "License Change";
+const REGISTRY_CHANGE: &str = "Registry Change";
 
 /// What is left to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,20 +42,21 @@ pub fn candidates<'a>(target: &Target, app: &'a App) -> Vec<&'a DownstreamVersio
     current.into_iter().chain(made).collect()
 }
 
-/// Whether the deployed version lacks a licence that was synced after it.
-pub fn license_waits(app: &App) -> bool {
+/// Whether the deployed version lacks a licence or a registry that was set after it.
+pub fn settings_wait(app: &App) -> bool {
     let current = app.downstream.current_version.as_ref().map_or(-1, |it| it.sequence);
+    let is_setting = |source: &str| [LICENSE_CHANGE, REGISTRY_CHANGE].contains(&source);
     versions(app)
         .into_iter()
-        .any(|it| current < it.sequence && downloaded(it) && it.source == LICENSE_CHANGE)
+        .any(|it| current < it.sequence && downloaded(it) && is_setting(&it.source))
 }
 
-/// Decides. `values_of` tells for each of the [`candidates`] how its values compare; `license_is_new` is whether a
-/// licence must be deployed that the current version has not.
+/// Decides. `values_of` tells for each of the [`candidates`] how its values compare; `settings_are_new` is whether a
+/// licence or a registry must be deployed that the current version has not.
 pub fn decide(
     target: &Target,
     app: &App,
-    license_is_new: bool,
+    settings_are_new: bool,
     values_of: impl Fn(i64) -> Match,
 ) -> Move {
     let current = app.downstream.current_version.as_ref().map(|it| it.sequence);
@@ -64,7 +66,7 @@ pub fn decide(
         if Some(sequence) != current {
             return Move::Deploy { sequence };
         }
-        if license_is_new {
+        if settings_are_new {
             continue;
         }
         return match version.status.as_str() {
@@ -116,7 +118,7 @@ mod tests {
         };
         format!(
             "{:?}, made after 1: {:?}",
-            decide(&target, &app, license_is_new || license_waits(&app), values_of),
+            decide(&target, &app, license_is_new || settings_wait(&app), values_of),
             made_after(&target, &app, 1)
         )
     }
@@ -136,6 +138,7 @@ mod tests {
                 check(&["*2 5 failed Config Change"], &[2], false),
                 check(&["*2 5 deployed Config Change"], &[2], true),
                 check(&["*2 5 deployed Config Change", "3 5 pending License Change"], &[2], false),
+                check(&["*2 5 deployed Config Change", "3 5 pending Registry Change"], &[2], false),
                 check(&["*2 5 deployed Config Change", "3 5 pending Config Change"], &[3], false),
                 check(&["*2 5 deployed Online Install"], &[2], false),
             ]
@@ -149,6 +152,7 @@ mod tests {
             Watch { sequence: 2, not_compared: [] }, made after 1: Some(2)
             Make, made after 1: Some(2)
             Redeploy { sequence: 2 }, made after 1: Some(2)
+            Make, made after 1: Some(2)
             Make, made after 1: Some(2)
             Make, made after 1: Some(2)
             Deploy { sequence: 3 }, made after 1: Some(3)

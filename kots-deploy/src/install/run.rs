@@ -57,7 +57,8 @@ async fn resolve(
     signals: &Signals,
     printer: &Printer,
 ) -> Result<InstallPlan, Refused> {
-    let way = Way::prepare(&args.reach, &args.license_root_keys).await.map_err(Refused::Way)?;
+    let way = Way::prepare(&args.reach, &args.license_root_keys, &args.images).await;
+    let way = way.map_err(Refused::Way)?;
     let (signals, progress) = (signals.clone(), printer.progress());
     let task = tokio::task::spawn_blocking(move || {
         plan::resolve(&args, way, Timestamp::now(), &mut |it| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use steps::{Check, Done, Facts, Failure, Scope, Step, StepKind, async_trait};
 use tokio::time::sleep;
@@ -11,12 +12,13 @@ use wire::app::{App, DownstreamVersion};
 
 use super::plan::InstallPlan;
 use crate::client::call::CallError;
-use crate::client::upload::Upload;
+use crate::client::upload::{Part, Upload};
 use crate::deploy::preflights;
 use crate::deploy::state::{Context, failure, quiet_time};
 use crate::deploy::steps::bring::{Bring, bring, field, metadata, release};
 use crate::deploy::steps::{connect::Connect, idempotency_key, images::Images, watch::Watch};
 use crate::deploy::target::{name, versions};
+use crate::registry::settings::NewRegistry;
 
 const WHAT: &str = "failed to install";
 
@@ -156,6 +158,21 @@ impl Step<Context> for Install {
     }
 }
 
+/// The registry that the release is rendered with, as `airgap/install` takes it.
+fn registry_parts(registry: &NewRegistry) -> Vec<Part> {
+    let text = |name: &'static str, text: &str| field(name, text.as_bytes().to_vec());
+    let mut parts = vec![
+        text("registryHost", &registry.hostname),
+        text("namespace", &registry.namespace),
+        text("username", &registry.username),
+        text("password", registry.password.expose_secret()),
+    ];
+    if registry.read_only {
+        parts.push(text("isReadOnly", "true"));
+    }
+    parts
+}
+
 /// Whether a version is the first one and its checks keep it from being deployed.
 fn is_held_first(version: &DownstreamVersion) -> bool {
     !preflights::hold_first(version).is_empty()
@@ -192,6 +209,9 @@ impl Bring for Install {
         }
         if plan.common.skip_preflights {
             parts.push(field("skipPreflights", b"true".to_vec()));
+        }
+        if let Some(registry) = context.new_registry.as_ref().filter(|_| client.takes_registry()) {
+            parts.extend(registry_parts(registry));
         }
         parts.push(release("appArchive", input));
         let upload = Upload::new(&self.key, parts, reporter.clone());

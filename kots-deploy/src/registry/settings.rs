@@ -55,6 +55,50 @@ pub struct Chosen {
     pub credentials: Credentials,
     /// Where both are from, for people.
     pub from: String,
+    /// Whether it is the one that the application uses already.
+    pub is_stored: bool,
+}
+
+/// A registry that the application is to use from now on: the admin console names it in the manifests.
+#[derive(Debug, Clone)]
+pub struct NewRegistry {
+    /// `host[:port]`.
+    pub hostname: String,
+    /// Namespace in it.
+    pub namespace: String,
+    /// Empty without credentials, and when they end by themselves: Amazon's hold for twelve hours.
+    pub username: String,
+    /// The password.
+    pub password: SecretString,
+    /// Nothing is to be pushed to it.
+    pub read_only: bool,
+}
+
+impl Chosen {
+    /// What the admin console is to be told; `None` when the application uses this registry already.
+    pub fn new_registry(&self, read_only: bool) -> Option<NewRegistry> {
+        let (username, password) = match &self.credentials {
+            Credentials::Basic { username, password } => (username.clone(), password.clone()),
+            Credentials::Anonymous | Credentials::Ecr(_) => Default::default(),
+        };
+        (!self.is_stored).then(|| NewRegistry {
+            hostname: self.endpoint.host().to_owned(),
+            namespace: self.endpoint.namespace(),
+            username,
+            password,
+            read_only,
+        })
+    }
+}
+
+impl NewRegistry {
+    /// The place, as the console's settings show it.
+    pub fn place(&self) -> String {
+        match self.namespace.as_str() {
+            "" => self.hostname.clone(),
+            namespace => format!("{}/{namespace}", self.hostname),
+        }
+    }
 }
 
 /// Why nothing can be decided.
@@ -147,7 +191,7 @@ pub fn choose(args: &ImageArgs, slug: &str, found: &Found) -> Result<Chosen, Set
     }
     let (credentials, login) = credentials(args, &endpoint, found)?;
     let from = format!("registry {endpoint} from {from}, {login}");
-    Ok(Chosen { endpoint, credentials, from })
+    Ok(Chosen { endpoint, credentials, from, is_stored: stored.is_some() })
 }
 
 fn same_place(args: &ImageArgs, endpoint: &Endpoint, stored: &Stored) -> Result<(), SettingsError> {
@@ -160,7 +204,7 @@ fn same_place(args: &ImageArgs, endpoint: &Endpoint, stored: &Stored) -> Result<
             stored: theirs.to_string(),
         });
     }
-    if stored.read_only {
+    if stored.read_only && !args.disable_push {
         return Err(SettingsError::ReadOnly(theirs.to_string()));
     }
     Ok(())
@@ -268,6 +312,38 @@ mod tests {
                 format!("Error: {error}{cause}")
             }
         }
+    }
+
+    #[test]
+    fn what_the_console_does_not_know_it_is_told() {
+        let told = |args: &ImageArgs, found: &Found| {
+            let chosen = choose(args, "shop", found).expect("a registry");
+            chosen.new_registry(args.disable_push).map_or_else(
+                || "nothing".to_owned(),
+                |it| {
+                    let only = if it.read_only { ", read-only" } else { "" };
+                    let place = it.place();
+                    format!("{place} {}:{}{only}", it.username, it.password.expose_secret())
+                },
+            )
+        };
+        let typed = args("https://reg.example/a", "b", "me", "pw");
+        let elsewhere = ImageArgs { disable_push: true, ..args("reg.example", "", "", "") };
+        let ecr = args("411111111111.dkr.ecr.us-west-1.amazonaws.com", "", "AKIA", "s");
+        let lines = [
+            told(&typed, &Found::default()),
+            told(&typed, &stored("reg.example", "a/b", false)),
+            told(&elsewhere, &Found::default()),
+            told(&elsewhere, &stored("reg.example", "", true)),
+            told(&ecr, &Found::default()),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        reg.example/a/b me:pw
+        nothing
+        reg.example :, read-only
+        nothing
+        411111111111.dkr.ecr.us-west-1.amazonaws.com :
+        ");
     }
 
     fn stored(hostname: &str, namespace: &str, read_only: bool) -> Found {

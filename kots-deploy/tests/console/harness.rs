@@ -15,7 +15,7 @@ use sample::license::Builder;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tempfile::TempDir;
-use upstream_handler::serve::{Running, ServeOptions, TargetSpec, serve};
+use upstream_handler::serve::{RegistryAccess, Running, ServeOptions, TargetSpec, serve};
 use upstream_handler::target::ClusterOptions;
 use wire::app::{App, DownstreamVersion};
 
@@ -238,6 +238,7 @@ fn options(folder: &Path, listen: SocketAddr, mirror: SocketAddr) -> ServeOption
         release_endpoint: Some(format!("http://{mirror}")),
         license_root_keys: vec![sample::keys::root_public_path()],
         namespace: "default".to_owned(),
+        registry_access: RegistryAccess { plain_http: true, ..RegistryAccess::default() },
     }
 }
 

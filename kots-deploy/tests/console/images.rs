@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sample::docker_registry::Server;
 use sample::images::{ImageSpec, Images, Layer};
 
-use crate::harness::{AIRGAPPED, Console, Ran, bare, bundle, run};
+use crate::harness::{AIRGAPPED, Console, INSTALL, Ran, bare, bundle, run};
 
 /// Three images that share a layer; one layer is larger than a part of an upload.
 pub(crate) fn images() -> Images {
@@ -79,10 +79,12 @@ fn images_of_a_bundle_are_pushed_and_then_the_release_is_deployed() {
       • Images pushed successfully
       • Processing upstream update...
       • Upstream update processed successfully
+      • Setting 127.0.0.1:PORT/apps as the registry of the application...
+      • Registry set successfully
       • Setting configuration and deploying...
       • Configuration set and deployment initiated successfully
-      • Waiting until sequence 2 is deployed...
-      • Sequence 2 is deployed
+      • Waiting until sequence 3 is deployed...
+      • Sequence 3 is deployed
       • Waiting until the application is ready...
       • The application is ready
       • Deployment process completed successfully
@@ -93,13 +95,131 @@ fn images_of_a_bundle_are_pushed_and_then_the_release_is_deployed() {
     again.assert(0);
     insta::assert_snapshot!(show(&server, &again), @r"
       • Starting deployment process for sample-app...
-      • Sync the license: skipped, sequence 2 already has it
+      • Sync the license: skipped, sequence 3 already has it
       • Push images: skipped, 3 images are in 127.0.0.1:PORT/apps
-      • Fetch the release: skipped, sequence 2 already carries 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2)
-      • Set the config and deploy: skipped, sequence 2 already has these values and is being deployed or deployed
-      • sample-app already runs 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2) as sequence 2: nothing was changed
+      • Fetch the release: skipped, sequence 3 already carries 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2)
+      • Set the registry of the application: skipped, the application uses it already
+      • Set the config and deploy: skipped, sequence 3 already has these values and is being deployed or deployed
+      • sample-app already runs 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2) as sequence 3: nothing was changed
     -> 0
     ");
+}
+
+/// Every manifest of the version that is deployed, as one text.
+fn deployed(console: &Console) -> String {
+    let files = std::fs::read_dir(console.path("deployed/current")).unwrap();
+    let text = |it: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(it.unwrap().path());
+    files.filter_map(|it| text(it).ok()).collect()
+}
+
+/// Fails unless the manifests name images and a pull secret of the registry at `place`.
+fn assert_pulled_from(console: &Console, place: &str) {
+    let manifests = deployed(console);
+    assert!(manifests.contains(&format!("image: {place}/web:")), "{manifests}");
+    assert!(manifests.contains("name: sample-app-registry"), "no pull secret: {manifests}");
+    let stored = console.get("/api/v1/app/sample-app/registry");
+    assert_eq!(format!("{}/{}", stored["hostname"], stored["namespace"]).replace('"', ""), place);
+    assert_eq!(stored["username"], "puller");
+}
+
+const LOGIN: [&str; 4] = ["--registry-username", "puller", "--registry-password", "horse"];
+
+#[test]
+fn an_installation_names_the_registry_that_its_images_were_pushed_to() {
+    let Some(server) = Server::plain() else { return };
+    let console = Console::start();
+    let images = images();
+    let mut spec = bundle("1.0.0").edit(|it| images.list(it));
+    spec.images = Some(images);
+    spec.write(&console.path("images.airgap")).unwrap();
+    let registry = format!("127.0.0.1:{}/apps", server.port());
+    let more = ["--airgap-bundle", "images.airgap", "--kotsadm-registry", &registry];
+    let args = [&INSTALL[..], &more, &LOGIN, &["--registry-plain-http"]].concat();
+    console.kots(&args).assert(0);
+    assert_pulled_from(&console, &registry);
+    let again = console.kots(&args);
+    again.assert(0);
+    assert_eq!(console.versions(), ["0 1.0.0 deployed Airgap Install"]);
+    // Another place than the one that is stored is an error.
+    let other = format!("127.0.0.1:{}/other", server.port());
+    let at = args.iter().position(|it| *it == registry).unwrap();
+    let ran = console.kots(&[&args[..at], &[&other], &args[at + 1..]].concat());
+    ran.assert(1);
+    assert!(ran.whole().contains("but the application uses"), "{}", ran.whole());
+}
+
+#[test]
+fn a_registry_that_is_named_later_is_in_the_manifests_after_the_same_command() {
+    let Some(server) = Server::plain() else { return };
+    let console = Console::with_first_version_airgapped();
+    write(&console, &images());
+    let mut args = AIRGAPPED;
+    args[3] = "images.airgap";
+    console.kots(&[&args[..], &["--disable-image-push"]].concat()).assert(0);
+    assert!(!deployed(&console).contains("127.0.0.1"), "no registry is known yet");
+    let registry = format!("127.0.0.1:{}/apps", server.port());
+    let more =
+        ["--kotsadm-registry", &registry, "--registry-plain-http", "--registry-parallelism=1"];
+    let args = [&args[..], &more, &LOGIN].concat();
+    let ran = console.kots(&args);
+    ran.assert(0);
+    insta::assert_snapshot!(show(&server, &ran), @r"
+      • Starting deployment process for sample-app...
+      • Sync the license: skipped, sequence 2 already has it
+      • Pushing airgap images...
+      • registry 127.0.0.1:PORT/apps from the command line, user puller from the flags
+      • Pushing application images (1/3)
+      • Pushing image 127.0.0.1:PORT/apps/redis:7
+      • Pushing application images (2/3)
+      • Pushing image 127.0.0.1:PORT/apps/web:1.1.0
+      • Pushing application images (3/3)
+      • Pushing image 127.0.0.1:PORT/apps/worker:1.1.0
+      • Images pushed successfully
+      • Fetch the release: skipped, sequence 2 already carries 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2)
+      • Setting 127.0.0.1:PORT/apps as the registry of the application...
+      • Registry set successfully
+      • Setting configuration and deploying...
+      • Configuration set and deployment initiated successfully
+      • Waiting until sequence 4 is deployed...
+      • Sequence 4 is deployed
+      • Waiting until the application is ready...
+      • The application is ready
+      • Deployment process completed successfully
+    -> 0
+    ");
+    assert_pulled_from(&console, &registry);
+    let again = console.kots(&args);
+    again.assert(0);
+    insta::assert_snapshot!(show(&server, &again), @r"
+      • Starting deployment process for sample-app...
+      • Sync the license: skipped, sequence 4 already has it
+      • Push images: skipped, 3 images are in 127.0.0.1:PORT/apps
+      • Fetch the release: skipped, sequence 4 already carries 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2)
+      • Set the registry of the application: skipped, the application uses it already
+      • Set the config and deploy: skipped, sequence 4 already has these values and is being deployed or deployed
+      • sample-app already runs 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2) as sequence 4: nothing was changed
+    -> 0
+    ");
+}
+
+#[test]
+fn a_registry_that_others_fill_is_set_to_be_read_only() {
+    let Some(server) = Server::plain() else { return };
+    let console = Console::with_first_version_airgapped();
+    // What the release names; of another bundle one would be missing.
+    let image = |name: &str| ImageSpec { name: name.to_owned(), layers: vec![] };
+    let names = ["a.example/web:1.1.0", "a.example/worker:1.1.0", "a.example/cache:7.4"];
+    write(&console, &Images::new(&names.map(image)));
+    let mut args = AIRGAPPED;
+    args[3] = "images.airgap";
+    let registry = format!("127.0.0.1:{}/apps", server.port());
+    let push =
+        ["admin-console", "push-images", "images.airgap", &registry, "--registry-plain-http"];
+    run(bare(&console.path(""), &push)).assert(0);
+    let more = ["--disable-image-push", "--kotsadm-registry", &registry, "--registry-plain-http"];
+    console.kots(&[&args[..], &more, &LOGIN].concat()).assert(0);
+    assert_pulled_from(&console, &registry);
+    assert_eq!(console.get("/api/v1/app/sample-app/registry")["isReadOnly"], true);
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn of_one_that_does_not_hold_nothing_is_shown() {
     std::fs::write(folder.path().join("license.yaml"), Builder::new().yaml()).unwrap();
     let ran = verify(folder.path(), &["license.yaml"]);
     insta::assert_snapshot!(ran.whole(), @r"
-Error: license license.yaml is not valid: the license was signed under the root key `7465737420726f6f74206b6579000001`, trusted here: `bdee56560cfb43c9b28bf98eacafa646`
+Error: license license.yaml is not valid: the license was signed under the root key `7465737420726f6f74206b6579000001`, and not by a key that is trusted here: `bdee56560cfb43c9b28bf98eacafa646`
 hint: a license of a test chain needs its root key: --license-root-key FILE
 -> 1
 ");

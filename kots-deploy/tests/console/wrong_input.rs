@@ -340,6 +340,7 @@ fn images_are_never_forgotten_silently() {
     hint: download the air-gap bundle again, and compare its size and digest with the vendor's
     -> 1
     ");
+    args.truncate(AIRGAPPED.len());
     args.push("--disable-image-push");
     console.kots(&args).assert(0);
 }

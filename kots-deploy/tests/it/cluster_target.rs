@@ -9,7 +9,7 @@ use sample::bundle::BundleSpec;
 use sample::license::Builder;
 use serde_json::{Value, json};
 use tokio::process::Command;
-use upstream_handler::serve::{ServeOptions, TargetSpec, serve};
+use upstream_handler::serve::{RegistryAccess, ServeOptions, TargetSpec, serve};
 use upstream_handler::target::ClusterOptions;
 
 const APPLICATION: &str = "apiVersion: kots.io/v1beta1\nkind: Application\nmetadata: {name: sample-app}\nspec: {title: Sample";
@@ -73,6 +73,7 @@ async fn what_is_not_ready_is_told_with_its_cause() {
         auth_string_file: None,
         release_endpoint: None,
         license_root_keys: vec![sample::keys::root_public_path()],
+        registry_access: RegistryAccess::default(),
         namespace: "default".to_owned(),
     });
     let running = running.await.expect("a kotsadm");

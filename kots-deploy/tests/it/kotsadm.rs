@@ -17,6 +17,8 @@ impl Kotsadm {
     pub(crate) fn start(words: &[&str], files: &[(&str, &Path)]) -> Self {
         let mut command = Command::new(binary());
         command.args(words).args(["--listen", "127.0.0.1:0"]).env("KOTSADM_LOG", "warn");
+        // Registries of tests have no TLS.
+        command.env("KOTSADM_REGISTRY_PLAIN_HTTP", "1");
         for (flag, path) in files {
             command.arg(flag).arg(path);
         }

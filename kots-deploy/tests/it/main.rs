@@ -9,5 +9,6 @@ mod cluster_target;
 mod cluster_throughput;
 mod fake_kube;
 mod kotsadm;
+mod registry;
 mod scenarios;
 mod site;

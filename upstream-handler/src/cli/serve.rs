@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::env;
-use crate::serve::{ServeOptions, TargetSpec, serve};
+use crate::serve::{RegistryAccess, ServeOptions, TargetSpec, serve};
 use crate::target::ClusterOptions;
 
 /// What was typed.
@@ -68,6 +68,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             .or_else(|| env::read(env::KOTSADM_TARGET_NAMESPACE))
             .or_else(|| env::read(env::POD_NAMESPACE))
             .unwrap_or_else(|| "default".to_owned()),
+        registry_access: RegistryAccess::of_environment(),
     })
     .await?;
     super::print_listening(running.addr);

@@ -24,7 +24,7 @@ use crate::registry_settings::{Asked, StoredRegistry, decide};
 use crate::release::Preflights;
 use crate::store::apps::{AIRGAP_PENDING, AppRow, INSTALLED};
 use crate::store::versions::StoredFacts;
-use crate::update::{Outcome, admit, images};
+use crate::update::{Outcome, admit};
 
 const APP_SLUG: &str = "appSlug";
 const ARCHIVE: &str = "appArchive";
@@ -142,7 +142,7 @@ async fn ready(shared: &Shared, received: Received) -> Result<(AppRow, Wish, Rec
         password: part(REGISTRY_PASSWORD)?,
         is_read_only: received.text(REGISTRY_IS_READ_ONLY)?.is_some_and(lenient_bool),
     };
-    let registry = decide(&given, &app.registry, images::scheme(), &shared.cipher)
+    let registry = decide(&given, &app.registry, shared.registry_access.scheme(), &shared.cipher)
         .map_err(|error| registry_settings::refuse(error.into()))?;
     let wish = Wish {
         registry: Some(registry).filter(StoredRegistry::is_set),

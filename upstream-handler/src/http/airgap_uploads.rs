@@ -19,7 +19,6 @@ use crate::registry_settings::{self, StoredRegistry, decide};
 use crate::store::apps::{AIRGAP_PENDING, INSTALLED};
 use crate::store::tasks::TaskEnd;
 use crate::store::uploads::UploadRow;
-use crate::update::images;
 use crate::update::upload::{Kind, Process, is_sha256, start, task_of};
 
 /// How many chunks a client should send at once.
@@ -176,7 +175,7 @@ async fn process(
         password: asked.password,
         is_read_only: asked.is_read_only,
     };
-    let registry = decide(&given, &app.registry, images::scheme(), &shared.cipher)
+    let registry = decide(&given, &app.registry, shared.registry_access.scheme(), &shared.cipher)
         .map_err(|error| refuse(error.into()))?;
     let registry = Some(registry).filter(StoredRegistry::is_set);
     let process = Process { kind, sha256, images_are_there: asked.is_read_only, registry };

@@ -12,43 +12,46 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kinds::config::{Config, ConfigValues};
+use kinds::config::ConfigValues;
 use wire::config::{ConfigReply, LiveConfigReply, LiveConfigRequest};
 
-use super::reply::{Failure, Reply};
+use super::reply::{self, Failure};
 use super::{apps, body};
 use crate::config::given::of_screen;
-use crate::config::shown::{Shown, show};
+use crate::config::kept::{self, ReadError};
+use crate::config::shown::{ShowError, VersionConfig, show};
 use crate::context::Shared;
 use crate::store::apps::AppRow;
-use crate::store::versions::{VersionContent, VersionRow};
 
 /// `GET /api/v1/app/{slug}/config/{sequence}`.
 pub(crate) async fn get(
     State(shared): State<Shared>,
     Path((slug, sequence)): Path<(String, String)>,
-) -> Result<Reply, Failure> {
-    let version = Version::find(&shared, &slug, apps::sequence(&sequence)?).await?;
-    let config_groups = match &version.content.config_screen {
-        Some(text) => serde_json::from_str(text)
-            .map_err(|error| Failure::because("failed to read the config", &error))?,
-        None => Vec::new(),
-    };
-    let stored = version.stored()?;
-    let sequence = version.row.sequence;
-    let validation_errors = match version.show(&shared, stored, sequence).await {
-        Ok(shown) => shown.validation_errors,
-        Err(failure) => {
-            tracing::warn!(app = slug, sequence, "values were not checked: {:?}", failure.parts());
-            Vec::new()
-        }
-    };
-    Ok(Reply::ok(&ConfigReply {
-        success: true,
-        config_groups,
-        validation_errors,
-        ..ConfigReply::default()
-    }))
+) -> Result<Response, Failure> {
+    let sequence = apps::sequence(&sequence)?;
+    let Version { app, config } = Version::find(&shared, &slug, sequence).await?;
+    computed(move || {
+        let config_groups = match &config.screen {
+            Some(text) => serde_json::from_str(text)
+                .map_err(|error| Failure::because("failed to read the config", &error))?,
+            None => Vec::new(),
+        };
+        let validation_errors = match show(&shared, &app, &config, &config.values, sequence) {
+            Ok(shown) => shown.validation_errors,
+            Err(error) => {
+                let causes = reply::chain(&error).join(": ");
+                tracing::warn!(app = app.slug, sequence, "values were not checked: {causes}");
+                Vec::new()
+            }
+        };
+        Ok(reply::json(&ConfigReply {
+            success: true,
+            config_groups,
+            validation_errors,
+            ..ConfigReply::default()
+        }))
+    })
+    .await
 }
 
 /// `POST /api/v1/app/{slug}/liveconfig`: nothing is stored.
@@ -56,28 +59,27 @@ pub(crate) async fn live(
     State(shared): State<Shared>,
     Path(slug): Path<String>,
     request: Request,
-) -> Result<Reply, Failure> {
+) -> Result<Response, Failure> {
     let bytes = body::read(request.into_body()).await?;
     let asked: LiveConfigRequest =
         body::json(&bytes, StatusCode::BAD_REQUEST, "failed to decode request body")?;
-    let version = Version::find(&shared, &slug, asked.sequence).await?;
-    let newest = shared.store.newest_version(&version.app.id).await?;
-    let values = match &version.content.config {
-        Some(config) => {
-            let config: Config = serde_json::from_str(config)
-                .map_err(|error| Failure::because("failed to read the config", &error))?;
-            of_screen(&asked.config_groups, &config, &version.stored()?)
-        }
-        None => ConfigValues::default(),
-    };
+    let Version { app, config } = Version::find(&shared, &slug, asked.sequence).await?;
+    let newest = shared.store.newest_version(&app.id).await?;
     let next = newest.map_or(0, |row| row.sequence + 1);
-    let shown = version.show(&shared, values, next).await?;
-    Ok(Reply::ok(&LiveConfigReply {
-        success: true,
-        error: None,
-        config_groups: shown.groups,
-        validation_errors: shown.validation_errors,
-    }))
+    computed(move || {
+        let values = match &config.config {
+            Some(it) => of_screen(&asked.config_groups, it.config(), &config.values),
+            None => ConfigValues::default(),
+        };
+        let shown = show(&shared, &app, &config, &values, next).map_err(|it| not_shown(&it))?;
+        Ok(reply::json(&LiveConfigReply {
+            success: true,
+            error: None,
+            config_groups: shown.groups,
+            validation_errors: shown.validation_errors,
+        }))
+    })
+    .await
 }
 
 /// `GET /api/v1/app/{slug}/config/{sequence}/{filename}/download`: the file that was given under
@@ -87,8 +89,8 @@ pub(crate) async fn download(
     Path((slug, sequence, filename)): Path<(String, String, String)>,
 ) -> Result<Response, Failure> {
     let version = Version::find(&shared, &slug, apps::sequence(&sequence)?).await?;
-    let stored = version.stored()?;
-    let value = stored.values.values().find(|it| it.filename == filename).ok_or_else(|| {
+    let mut stored = version.config.values.values.values();
+    let value = stored.find(|it| it.filename == filename).ok_or_else(|| {
         Failure::refused("failed to get app config")
             .cause(format!("no item of version {sequence} has a file of the name `{filename}`"))
     })?;
@@ -124,11 +126,10 @@ fn disposition(filename: &str) -> String {
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
-/// A version with what it was built from.
+/// A version with its config.
 struct Version {
     app: AppRow,
-    row: VersionRow,
-    content: VersionContent,
+    config: Arc<VersionConfig>,
 }
 
 impl Version {
@@ -143,32 +144,25 @@ impl Version {
             )
         };
         let row = shared.store.version(&app.id, sequence).await?.ok_or_else(gone)?;
-        let content = shared.store.version_content(&app.id, sequence).await?.ok_or_else(gone)?;
-        Ok(Self { app, row, content })
+        let config = kept::version_config(shared, &row).await.map_err(|error| match error {
+            ReadError::Show(error) => not_shown(&error),
+            ReadError::Store(error) => error.into(),
+        })?;
+        Ok(Self { app, config: config.ok_or_else(gone)? })
     }
+}
 
-    fn stored(&self) -> Result<ConfigValues, Failure> {
-        serde_json::from_str(&self.content.config_values)
-            .map_err(|error| Failure::because("failed to read the config values", &error))
-    }
+fn not_shown(error: &ShowError) -> Failure {
+    Failure::because("failed to render templates", error)
+}
 
-    /// Resolves the config with `values`, on a thread that may compute.
-    async fn show(
-        self,
-        shared: &Shared,
-        values: ConfigValues,
-        sequence: i64,
-    ) -> Result<Shown, Failure> {
-        let shared = Arc::clone(shared);
-        let shown = tokio::task::spawn_blocking(move || {
-            show(&shared, &self.app, &self.row, &self.content, &values, sequence)
-        });
-        let bug = || Failure::refused("failed to render templates").cause("a bug of this server");
-        shown
-            .await
-            .map_err(|_| bug())?
-            .map_err(|error| Failure::because("failed to render templates", &error))
-    }
+/// What `work` answers, on a thread that may compute.
+async fn computed(
+    work: impl FnOnce() -> Result<Response, Failure> + Send + 'static,
+) -> Result<Response, Failure> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        Err(Failure::refused("failed to render templates").cause("a bug of this server"))
+    })
 }
 
 #[cfg(test)]

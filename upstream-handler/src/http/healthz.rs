@@ -6,14 +6,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use wire::health::{
     CONFIG_VALUES_BEFORE_UPDATE, DatabaseStatus, HealthStatus, Healthz, IDEMPOTENCY_KEY,
-    StorageStatus,
+    REGISTRY_SETTINGS, StorageStatus,
 };
 
 use crate::context::Shared;
 use crate::store::StoreError;
 
 /// Additions a client may use.
-const FEATURES: &[&str] = &[IDEMPOTENCY_KEY, CONFIG_VALUES_BEFORE_UPDATE];
+const FEATURES: &[&str] = &[IDEMPOTENCY_KEY, CONFIG_VALUES_BEFORE_UPDATE, REGISTRY_SETTINGS];
 
 pub(crate) async fn get(State(shared): State<Shared>) -> Response {
     let archives = shared.archives.clone();

@@ -4,17 +4,20 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use http_body_util::{BodyExt as _, Limited};
+use kinds::license::verify;
 use serde_json::json;
+use upstream::PreflightReport;
 use wire::preflight::{PreflightResult, PreflightResultReply, PreflightResults};
 
-use super::apps;
 use super::reply::{Failure, Reply};
+use super::{apps, preflight_command, session};
 use crate::context::Shared;
 use crate::preflight::results::has_failing_strict;
 use crate::store::Store;
 use crate::store::apps::AppRow;
 use crate::store::preflights::{put_foreign_results, queue_preflight};
 use crate::store::versions::{DEPLOYED, FAILED, PENDING, PENDING_PREFLIGHT, VersionRow};
+use crate::vendor;
 
 /// The longest results that are taken, in bytes.
 const MAX_RESULTS_BYTES: usize = 4 << 20;
@@ -90,28 +93,46 @@ async fn queue(
     Ok(Reply::ok(&json!({})))
 }
 
-/// `POST …/preflightcommand`: the original puts the checks into a secret of its cluster and names a
-/// command that reads it.
-pub(crate) async fn command(
+/// `POST …/preflight/report`: tells the vendor that the checks of the first version were passed over. Air-gapped, nothing
+/// leaves.
+pub(crate) async fn report(
     State(shared): State<Shared>,
-    Path((slug, sequence)): Path<(String, String)>,
+    Path(slug): Path<String>,
 ) -> Result<Reply, Failure> {
-    version(&shared, &slug, apps::sequence(&sequence)?).await?;
-    Err(Failure::new(
-        StatusCode::NOT_IMPLEMENTED,
-        "this server keeps no secrets in a cluster that a command could read the checks from",
-    )
-    .hint("have the server run them: POST …/sequence/N/preflight/run"))
+    const WHAT: &str = "failed to send preflights data to replicated app";
+    let app = apps::installed(&shared, &slug).await?;
+    if app.is_airgap {
+        return Ok(Reply::ok(&json!({})));
+    }
+    let license = verify(&app.license, &shared.root_keys)
+        .map_err(|error| Failure::because("failed to get license for app", &error))?
+        .license;
+    let client =
+        vendor::client(&shared, &license, &app).map_err(|error| Failure::because(WHAT, &error))?;
+    let report = PreflightReport {
+        app_id: &app.id,
+        cluster_id: apps::CLUSTER,
+        sequence: 0,
+        is_skipped: true,
+        status: "",
+        app_status: "",
+    };
+    client.report_preflights(&report).await.map_err(|error| Failure::because(WHAT, &error))?;
+    Ok(Reply::ok(&json!({})))
 }
 
 /// `POST /api/v1/preflight/app/{slug}/sequence/{n}`: results that a command found. The original takes
-/// them from anybody.
+/// them from anybody; here the command's address carries a token, or there is a session.
 pub(crate) async fn post(
     State(shared): State<Shared>,
     Path((slug, sequence)): Path<(String, String)>,
     request: Request,
 ) -> Result<Reply, Failure> {
     let sequence = apps::sequence(&sequence)?;
+    let query = request.uri().query().unwrap_or_default();
+    if !preflight_command::is_allowed(&shared, query, &slug, sequence) {
+        session::check(&shared, request.headers()).await?;
+    }
     let found = read(request.into_body()).await?;
     let (app, row) = version(&shared, &slug, sequence).await?;
     if !row.facts().has_preflight {
@@ -142,7 +163,7 @@ async fn read(body: Body) -> Result<PreflightResults, Failure> {
     Ok(found)
 }
 
-async fn version(
+pub(super) async fn version(
     shared: &Shared,
     slug: &str,
     sequence: i64,

@@ -23,7 +23,6 @@ use crate::registry_settings::{
 use crate::store::apps::AppRow;
 use crate::store::now_ms;
 use crate::store::tasks::image_rewrite;
-use crate::update::images;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -90,13 +89,18 @@ async fn save(shared: &Shared, slug: String, request: Request) -> Result<Respons
     let act = |once: Arc<Once>| {
         let shared = Arc::clone(shared);
         async move {
-            change(&shared, &app, &asked, &once, |new| {
-                Reply::ok(&json!({
+            change(&shared, &app, &asked, &once, |new, missing| {
+                let mut body = json!({
                     "success": true,
                     "hostname": new.host,
                     "username": new.username,
                     "namespace": new.namespace,
-                }))
+                });
+                // An addition of ours: the images that the next deploy will not find.
+                if !missing.is_empty() {
+                    body["missingImages"] = json!(missing);
+                }
+                Reply::ok(&body)
             })
             .await
             .map_err(refuse)
@@ -139,7 +143,7 @@ pub(crate) async fn validate(
 ) -> Result<Reply, Failure> {
     let asked = Body::read(&body::read(request.into_body()).await?)?;
     let app = app_of(&shared, &slug).await?;
-    let wanted = decide(&asked, &app.registry, images::scheme(), &shared.cipher)
+    let wanted = decide(&asked, &app.registry, shared.registry_access.scheme(), &shared.cipher)
         .map_err(|error| refuse(error.into()))?;
     if !wanted.is_set() {
         return Err(Failure::bad_request("hostname is required"));

@@ -46,6 +46,11 @@ impl IntoResponse for Reply {
     }
 }
 
+/// 200 with a body that is written once: large ones take no detour through a [`Reply`].
+pub(crate) fn json(body: &impl Serialize) -> Response {
+    Json(body).into_response()
+}
+
 /// A refusal or a failure.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure(Box<Parts>);

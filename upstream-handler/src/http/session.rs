@@ -62,7 +62,8 @@ pub(crate) async fn require_token(
     upload::refuse(request.into_body(), refusal)
 }
 
-async fn check(shared: &Context, headers: &HeaderMap) -> Result<(), Failure> {
+/// Whether a request has a valid session.
+pub(super) async fn check(shared: &Context, headers: &HeaderMap) -> Result<(), Failure> {
     let value = presented(headers).ok_or_else(|| unauthorized("missing authorization token"))?;
     match value.split_once(' ') {
         Some(("Kots", token)) if !token.contains(' ') => {

@@ -8,7 +8,7 @@ use kinds::license::{LicenseError, verify};
 use registry::Fault;
 use thiserror::Error;
 
-use super::{Asked, SettingsError, StoredRegistry, decide};
+use super::{Asked, SettingsError, StoredRegistry, decide, present};
 use crate::context::{Lease, LeaseError, Shared};
 use crate::http::once::Once;
 use crate::http::reply::{Reply, chain};
@@ -49,6 +49,20 @@ pub(crate) enum ChangeError {
         /// The registry.
         host: String,
     },
+    /// Nobody will bring the images that are not there.
+    #[error(
+        "{} of {total} images are not in the registry `{host}`, which is set to be read-only: {}",
+        missing.len(),
+        missing.join(", ")
+    )]
+    Missing {
+        /// The registry.
+        host: String,
+        /// The images, by the names they would be pulled by.
+        missing: Vec<String>,
+        /// How many the newest version has.
+        total: usize,
+    },
     /// The installed licence does not verify any more.
     #[error("the installed license cannot be read")]
     License(#[source] LicenseError),
@@ -61,6 +75,12 @@ pub(crate) enum ChangeError {
     /// Stored text is not what this program writes.
     #[error("the newest version cannot be read")]
     Stored(#[from] serde_json::Error),
+    /// The version's files.
+    #[error("the newest version cannot be read: {why}")]
+    Tree {
+        /// The reason.
+        why: String,
+    },
     /// The version could not be made.
     #[error(transparent)]
     Make(#[from] MakeError),
@@ -79,6 +99,7 @@ impl ChangeError {
                 | Self::Client(_)
                 | Self::Access { .. }
                 | Self::Silent { .. }
+                | Self::Missing { .. }
         )
     }
 }
@@ -98,12 +119,15 @@ pub(crate) async fn check_access(
 }
 
 /// Stores what was asked for, with a version that is rendered with it; settings that render alike make none.
+///
+/// A registry that is read-only must have the images of the newest version. Of another one, for an application that no
+/// bundle brings images for, `reply` is told which are missing.
 pub(crate) async fn change(
     shared: &Shared,
     app: &AppRow,
     asked: &Asked,
     once: &Once,
-    reply: impl Fn(&StoredRegistry) -> Reply,
+    reply: impl Fn(&StoredRegistry, &[String]) -> Reply,
 ) -> Result<Reply, ChangeError> {
     let task = image_rewrite(&app.id);
     let lease = Lease::take(shared, &app.id, "registry change", task.clone()).await?;
@@ -131,19 +155,35 @@ async fn leased(
     lease: &Lease,
     asked: &Asked,
     once: &Once,
-    reply: impl Fn(&StoredRegistry) -> Reply,
+    reply: impl Fn(&StoredRegistry, &[String]) -> Reply,
 ) -> Result<Reply, ChangeError> {
     let app_id = &lease.fence.app_id;
     let app = shared.store.app_by_id(app_id).await?.ok_or(ChangeError::Removed)?;
-    let wanted = decide(asked, &app.registry, images::scheme(), &shared.cipher)?;
-    if wanted.is_set() {
+    let wanted = decide(asked, &app.registry, shared.registry_access.scheme(), &shared.cipher)?;
+    let is_asked = wanted.is_set() && !is_pulled_by_nodes(&wanted);
+    if is_asked {
         check_access(shared, &wanted).await?;
-    } else if app.is_airgap {
+    } else if app.is_airgap && !wanted.is_set() {
         return Err(ChangeError::Airgapped);
     }
-    let answer = reply(&wanted);
+    let mut missing = Vec::new();
+    if is_asked && (wanted.is_read_only || !app.is_airgap) {
+        let found = present::missing(shared, &app.id, &wanted).await?;
+        if wanted.is_read_only && !found.missing.is_empty() {
+            let (missing, total) = (found.missing, found.total);
+            return Err(ChangeError::Missing { host: wanted.host, missing, total });
+        }
+        missing = found.missing;
+    }
+    let answer = reply(&wanted, &missing);
     apply(shared, lease, app, &wanted, once, &answer).await?;
     Ok(answer)
+}
+
+/// Whether the nodes of a cluster pull by rights of their own: Amazon's registry without credentials. This server has
+/// none to ask it with.
+fn is_pulled_by_nodes(registry: &StoredRegistry) -> bool {
+    registry.username.is_empty() && registry::aws::ecr_of_host(&registry.host).is_some()
 }
 
 /// Makes `registry`, to which images were brought, the application's, unless it is.

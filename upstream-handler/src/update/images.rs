@@ -20,6 +20,44 @@ use crate::registry_settings::{LockedPassword, StoredRegistry};
 /// How often the progress is written down.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
+/// How image registries are spoken to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistryAccess {
+    /// PEM file of authorities that a registry's certificate may be of, beside the usual ones.
+    pub authority: Option<PathBuf>,
+    /// They have no TLS.
+    pub plain_http: bool,
+    /// Any certificate will do.
+    pub accept_any: bool,
+}
+
+impl RegistryAccess {
+    /// What the environment of this process says.
+    pub fn of_environment() -> Self {
+        let is_set = |name| env::read(name).is_some_and(|it| matches!(it.as_str(), "1" | "true"));
+        Self {
+            authority: env::read(env::KOTSADM_REGISTRY_CA).map(PathBuf::from),
+            plain_http: is_set(env::KOTSADM_REGISTRY_PLAIN_HTTP),
+            accept_any: is_set(env::KOTSADM_REGISTRY_INSECURE_SKIP_TLS_VERIFY),
+        }
+    }
+
+    /// The scheme of their addresses.
+    pub(crate) fn scheme(&self) -> Scheme {
+        if self.plain_http { Scheme::Http } else { Scheme::Https }
+    }
+
+    fn tls(&self) -> Result<Tls, ImagesError> {
+        let mut tls = Tls { accept_any: self.accept_any, ..Tls::default() };
+        if let Some(path) = &self.authority {
+            let pem = std::fs::read(path)
+                .map_err(|source| ImagesError::Authority { path: path.clone(), source })?;
+            tls.authorities.push(pem);
+        }
+        Ok(tls)
+    }
+}
+
 /// Why images are not in the registry.
 #[derive(Debug, Error)]
 pub(crate) enum ImagesError {
@@ -74,17 +112,12 @@ pub(crate) async fn push(
     }
 }
 
-/// How registries are spoken to.
-pub(crate) fn scheme() -> Scheme {
-    if is_set(env::KOTSADM_REGISTRY_PLAIN_HTTP) { Scheme::Http } else { Scheme::Https }
-}
-
 /// A client for the registry, and the place in it. Sends nothing.
 pub(crate) fn client(
     shared: &Context,
     registry: &StoredRegistry,
 ) -> Result<(Client, Endpoint), ImagesError> {
-    let scheme = scheme();
+    let scheme = shared.registry_access.scheme();
     let endpoint = Endpoint::parse(&registry.host, &registry.namespace, scheme)?;
     let credentials = if registry.username.is_empty() {
         Credentials::Anonymous
@@ -92,24 +125,7 @@ pub(crate) fn client(
         let password = registry.settings(&shared.cipher)?.password;
         Credentials::Basic { username: registry.username.clone(), password }
     };
-    Ok((Client::new(&endpoint, scheme, &tls()?, credentials)?, endpoint))
-}
-
-fn is_set(name: &str) -> bool {
-    env::read(name).is_some_and(|it| matches!(it.as_str(), "1" | "true"))
-}
-
-fn tls() -> Result<Tls, ImagesError> {
-    let mut tls = Tls {
-        accept_any: is_set(env::KOTSADM_REGISTRY_INSECURE_SKIP_TLS_VERIFY),
-        ..Tls::default()
-    };
-    if let Some(path) = env::read(env::KOTSADM_REGISTRY_CA).map(PathBuf::from) {
-        let pem = std::fs::read(&path)
-            .map_err(|source| ImagesError::Authority { path: path.clone(), source })?;
-        tls.authorities.push(pem);
-    }
-    Ok(tls)
+    Ok((Client::new(&endpoint, scheme, &shared.registry_access.tls()?, credentials)?, endpoint))
 }
 
 /// Writes progress down for the task.

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -390,8 +391,68 @@ async fn documents_are_run_as_one_and_releases_without_any_have_none() {
     assert_eq!(program.n_calls(), 1);
     let none = site.post(&format!("{APP}/sequence/9/preflight/run"), &json!({})).await;
     assert_eq!(none.error(), "404 version for sequence 9 not found");
-    let command = site.post(&format!("{APP}/sequence/1/preflightcommand"), &json!({})).await;
-    assert_eq!(command.status, 501);
+}
+
+#[tokio::test]
+async fn a_command_runs_the_checks_by_hand_and_brings_back_what_it_found() {
+    let mut site = site().await;
+    let _program = StandIn::of(&mut site, &fails());
+    site.upload(&with_preflight(true)).await.ok();
+    ended(&site, 1).await;
+    let path = format!("{APP}/sequence/1/preflightcommand");
+    let body = json!({ "origin": site.url("") });
+    let command = site.post(&path, &body).await.ok()["command"].take();
+    let text = command[1].as_str().unwrap();
+    assert!(text.starts_with("kubectl preflight - <<'PREFLIGHT_"), "{text}");
+    assert!(text.contains("clusterVersion"), "{text}");
+    let results = text.split_once("uploadResultsTo: ").unwrap().1.lines().next().unwrap();
+    let results = results.trim_matches(['\'', '"']);
+    // What the program does at its end: a POST without a session.
+    let passed =
+        json!({"results": [{"strict": true, "isPass": true, "title": "a", "message": "b"}]});
+    let other = results.replace("sequence/1", "sequence/0");
+    assert_eq!(Answer::of(site.http.post(other).json(&passed)).await.status, 401);
+    assert_eq!(ended(&site, 1).await["hasFailingStrictPreflights"], true);
+    assert_eq!(Answer::of(site.http.post(results).json(&passed)).await.status, 204);
+    assert_eq!(ended(&site, 1).await["hasFailingStrictPreflights"], false);
+
+    let inside = site.post(&format!("{path}?inCluster=true"), &json!({})).await.ok();
+    let inside = inside["command"][1].as_str().unwrap();
+    let address = "http://kotsadm.shop.svc.cluster.local:3000/api/v1/preflight/app/sample-app/";
+    assert!(inside.contains(address), "{inside}");
+    let wrong = site.post(&path, &json!({ "origin": "somewhere" })).await;
+    assert_eq!(wrong.error(), "400 origin `somewhere` is not an http or https URL");
+    let none = site.post(&format!("{APP}/sequence/0/preflightcommand"), &body).await;
+    assert_eq!(none.error(), "400 version 0 has no preflight checks");
+}
+
+#[tokio::test]
+async fn that_checks_were_passed_over_is_told_to_the_vendor() {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let taken = Arc::clone(&seen);
+    let told = move |request: axum::extract::Request| {
+        let id = request.headers()["authorization"].to_str().unwrap().to_owned();
+        taken.lock().unwrap().push(format!("{} {id}", request.uri()));
+        async { axum::http::StatusCode::CREATED }
+    };
+    let router = axum::Router::new().fallback(axum::routing::post(told));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let vendor = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let mut site = Site::new();
+    site.install(&Builder::new().yaml()).await;
+    let report = format!("{APP}/preflight/report");
+    let refused = site.post(&report, &json!({})).await;
+    let error = refused.error();
+    assert!(error.starts_with("500 failed to send preflights data"), "{error}");
+    site.kill();
+    site.mirror.url = vendor;
+    site.start();
+    assert_eq!(site.post(&report, &json!({})).await.ok(), json!({}));
+    let seen = seen.lock().unwrap().join("\n");
+    assert!(seen.starts_with("/kots_metrics/preflights/"), "{seen}");
+    assert!(seen.contains("/this-cluster?sequence=0&skipPreflights=true&"), "{seen}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use sample::bundle::BundleSpec;
 use sample::docker_registry::{Server, Setup};
 use sample::license::Builder;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use super::harness::{APP, Answer, Site, base64, bundle_parts, files, multipart};
 
@@ -108,6 +109,34 @@ async fn an_air_gapped_installation_pulls_from_its_registry() {
     assert_eq!(site.get("/api/v1/app/other/registry").await.status, 404);
 }
 
+/// Puts an image without layers into the registry.
+async fn push(host: &str, image: &str) {
+    let path = image.strip_prefix(&format!("{host}/")).unwrap();
+    let (repository, tag) = path.rsplit_once(':').unwrap();
+    let url = format!("http://{host}/v2/{repository}");
+    let client = reqwest::Client::new();
+    let send = async |method: Method, url: String, body: String, kind: &str| {
+        let request = client.request(method, url).basic_auth("puller", Some(PASSWORD));
+        let response = request.header("content-type", kind).body(body).send().await.unwrap();
+        assert!(response.status().is_success(), "{image}: {}", response.status());
+        response
+    };
+    let digest = format!("sha256:{}", hex::encode(sha2::Sha256::digest("{}")));
+    let begun =
+        send(Method::POST, format!("{url}/blobs/uploads/"), String::new(), "text/plain").await;
+    let mut location = begun.headers()["location"].to_str().unwrap().to_owned();
+    location.push_str(if location.contains('?') { "&" } else { "?" });
+    location.push_str("digest=");
+    location.push_str(&digest);
+    send(Method::PUT, location, "{}".to_owned(), "application/octet-stream").await;
+    let kind = "application/vnd.docker.distribution.manifest.v2+json";
+    let config = json!({
+        "mediaType": "application/vnd.docker.container.image.v1+json", "size": 2, "digest": digest,
+    });
+    let manifest = json!({ "schemaVersion": 2, "mediaType": kind, "config": config, "layers": [] });
+    send(Method::PUT, format!("{url}/manifests/{tag}"), manifest.to_string(), kind).await;
+}
+
 #[tokio::test]
 async fn another_registry_is_another_version() {
     let Some((server, _users)) = with_login() else { return };
@@ -132,8 +161,13 @@ async fn another_registry_is_another_version() {
     };
     assert_eq!((validate("wrong").await, validate(PASSWORD).await), (400, 200));
     let made = site.put(REGISTRY, &settings(&host, PASSWORD)).await.ok();
-    let told =
-        json!({ "success": true, "hostname": host, "username": "puller", "namespace": "shop" });
+    // Nobody has brought the images there yet, and it is told by which names they would be pulled.
+    let missing: Vec<String> = serde_json::from_value(made["missingImages"].clone()).unwrap();
+    assert!(missing.contains(&format!("{host}/shop/web:1.0.0")), "{missing:?}");
+    let told = json!({
+        "success": true, "hostname": host, "username": "puller", "namespace": "shop",
+        "missingImages": missing,
+    });
     assert_eq!(made, told);
     let history = ["0 Online Install 1.0.0 deployed", "1 Registry Change 1.0.0 pending"];
     assert_eq!(site.history().await, history);
@@ -143,6 +177,20 @@ async fn another_registry_is_another_version() {
     site.put(REGISTRY, &settings(&host, "***HIDDEN***")).await.ok();
     let mut read_only = settings(&host, "***HIDDEN***");
     read_only["isReadOnly"] = true.into();
+    // A registry that nothing is pushed to must have them.
+    let refused = site.put(REGISTRY, &read_only).await.error();
+    let count = missing.len();
+    let all = missing.join(", ");
+    assert_eq!(
+        refused,
+        format!(
+            "400 {count} of {count} images are not in the registry `{host}`, which is set to be read-only: {all}"
+        )
+    );
+    assert_eq!(site.get(REGISTRY).await.ok()["isReadOnly"], false);
+    for image in &missing {
+        push(&host, image).await;
+    }
     site.put(REGISTRY, &read_only).await.ok();
     assert_eq!(site.get(REGISTRY).await.ok()["isReadOnly"], true);
     assert_eq!(site.history().await, history);

@@ -9,7 +9,7 @@ use crate::deploy::quiet;
 use crate::deploy::state::{Context, failure};
 use crate::deploy::target::{self, Conflict};
 use crate::deploy::values::{Evidence, Match, Memory, compare};
-use crate::deploy::verdict::{self, Move, candidates, license_waits};
+use crate::deploy::verdict::{self, Move, candidates, settings_wait};
 
 pub(super) struct CheckState;
 
@@ -38,8 +38,8 @@ impl Step<Context> for CheckState {
         };
         context.learn_label(&app);
         permitted(context, &app)?;
-        let license_is_new = license_is_new(context, scope, &app).await?;
-        let next = next_move(context, scope, &app, license_is_new).await?;
+        let settings_are_new = settings_are_new(context, scope, &app).await?;
+        let next = next_move(context, scope, &app, settings_are_new).await?;
         if let Move::Watch { not_compared, .. } = &next
             && !not_compared.is_empty()
         {
@@ -69,10 +69,14 @@ pub(crate) fn permitted(context: &Context, app: &App) -> Result<(), Failure> {
     })
 }
 
-/// Whether the licence that is to be deployed is not the one the deployed version has.
-async fn license_is_new(context: &Context, scope: &Scope<'_>, app: &App) -> Result<bool, Failure> {
+/// Whether the licence that is to be deployed, or the registry, is not the one the deployed version has.
+async fn settings_are_new(
+    context: &Context,
+    scope: &Scope<'_>,
+    app: &App,
+) -> Result<bool, Failure> {
     let Some(input) = &context.plan.airgap else { return Ok(false) };
-    if license_waits(app) {
+    if settings_wait(app) {
         return Ok(true);
     }
     let reply = context
@@ -90,7 +94,7 @@ pub(super) async fn next_move(
     context: &Context,
     scope: &Scope<'_>,
     app: &App,
-    license_is_new: bool,
+    settings_are_new: bool,
 ) -> Result<Move, Failure> {
     let plan = &context.plan;
     let memory = context.state_dir.as_ref().and_then(|it| Memory::load(it, &plan.memory_id()));
@@ -115,7 +119,7 @@ pub(super) async fn next_move(
         };
         matches.insert(version.sequence, found);
     }
-    let next = verdict::decide(&plan.target, app, license_is_new, |sequence| {
+    let next = verdict::decide(&plan.target, app, settings_are_new, |sequence| {
         matches.get(&sequence).cloned().unwrap_or(Match::Differs { items: Vec::new() })
     });
     match next {

@@ -44,11 +44,11 @@ impl Step<Context> for Config {
     ) -> Result<Check, Failure> {
         let app = context.app(scope).await?;
         permitted(context, &app)?;
-        // Found by `check`, or the licence step has put a licence there that waits for a version.
-        let license_is_new = context.settled.is_none()
+        // Found by `check`, or a step has put a licence or a registry there that waits for a version.
+        let settings_are_new = context.settled.is_none()
             && context.plan.airgap.is_some()
-            && crate::deploy::verdict::license_waits(&app);
-        let next = next_move(context, scope, &app, license_is_new).await?;
+            && crate::deploy::verdict::settings_wait(&app);
+        let next = next_move(context, scope, &app, settings_are_new).await?;
         if let Move::Watch { sequence, .. } = next {
             context.sequence = Some(sequence);
             return Ok(Check::done(format!(

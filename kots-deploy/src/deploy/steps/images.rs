@@ -5,10 +5,11 @@ use std::sync::Arc;
 use registry::push::{Observer, Pusher};
 use steps::{Check, Done, Failure, Scope, Step, async_trait};
 
+use crate::deploy::args::ImageArgs;
 use crate::deploy::plan::{self, DeployPlan};
 use crate::deploy::state::Context;
 use crate::registry::settings::Chosen;
-use crate::registry::{Browser, Bullets, ImagePush, failure, look};
+use crate::registry::{Browser, Bullets, failure, look};
 
 /// Pushes images.
 #[derive(Default)]
@@ -43,9 +44,15 @@ impl Step<Context> for Images {
         let plan = Arc::clone(&context.plan);
         let push = match &plan.images {
             plan::Images::None(reason) => return Ok(Check::done(reason.clone())),
+            plan::Images::InPlace { args, reason } => {
+                let chosen = chosen(&plan, args, context, scope).await?;
+                context.new_registry = chosen.new_registry(args.disable_push);
+                return Ok(Check::done(*reason));
+            }
             plan::Images::Push(push) => push,
         };
-        let chosen = chosen(&plan, push, context, scope).await?;
+        let chosen = chosen(&plan, &push.args, context, scope).await?;
+        context.new_registry = chosen.new_registry(false);
         let (reporter, to_browser) = (scope.reporter().clone(), self.to_browser);
         let pusher =
             push.prepare(&chosen, context.state_dir.as_deref(), context.deadline, |plan| {
@@ -81,11 +88,11 @@ impl Step<Context> for Images {
 
 async fn chosen(
     plan: &DeployPlan,
-    push: &ImagePush,
+    args: &ImageArgs,
     context: &Context,
     scope: &Scope<'_>,
 ) -> Result<Chosen, Failure> {
     let client = context.client();
     let cluster = look::cluster_of(&plan.way);
-    look::decide(&push.args, &plan.slug, Some(&client), cluster, scope.reporter()).await
+    look::decide(args, &plan.slug, Some(&client), cluster, scope.reporter()).await
 }

@@ -1,0 +1,83 @@
+//! Which images of the newest version are in a registry.
+
+use std::sync::Arc;
+
+use airgap::Reference;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use kinds::installation::KnownImage;
+use registry::{Destination, Fault};
+
+use super::{ChangeError, StoredRegistry};
+use crate::context::{Context, Shared};
+use crate::http::reply::chain;
+use crate::release::Version;
+use crate::store::tasks::image_rewrite;
+use crate::update::images;
+use crate::versions::unpack_tree;
+
+/// How many images are asked for at once.
+const AT_ONCE: usize = 8;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The images that are not there, by the names they would be pulled by.
+    pub(super) missing: Vec<String>,
+    /// How many the version has.
+    pub(super) total: usize,
+}
+
+/// Asks the registry for every image of the newest version.
+///
+/// # Errors
+///
+/// The registry does not answer, or what is stored cannot be read.
+pub(super) async fn missing(
+    shared: &Shared,
+    app_id: &str,
+    registry: &StoredRegistry,
+) -> Result<Found, ChangeError> {
+    let Some(newest) = shared.store.newest_version(app_id).await? else {
+        return Ok(Found::default());
+    };
+    let known = {
+        let shared = Arc::clone(shared);
+        let read = move || known_images(&shared, &newest.tree_sha256);
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err("a bug".to_owned()))
+    };
+    let known = known.map_err(|why| ChangeError::Tree { why })?;
+    let (client, endpoint) = images::client(shared, registry)?;
+    let mut wanted: Vec<Destination> = known
+        .iter()
+        .filter_map(|it| Reference::parse(&it.image).ok())
+        .map(|it| Destination::of(&it, &endpoint))
+        .collect();
+    wanted.sort();
+    wanted.dedup();
+    let total = wanted.len();
+    let task = image_rewrite(app_id);
+    let message = format!("Looking for {total} images in the registry...");
+    shared.store.task_running(&task, &shared.boot_id, &message).await?;
+
+    let client = &client;
+    let asked = stream::iter(wanted).map(|image| async move {
+        let found = client.manifest(&image.repository, &image.version_text()).await;
+        found.map(|digest| digest.is_none().then(|| image.to_string()))
+    });
+    let found: Result<Vec<Option<String>>, Fault> =
+        asked.buffer_unordered(AT_ONCE).try_collect().await;
+    let host = || registry.host.clone();
+    let found = found.map_err(|fault| ChangeError::Access { host: host(), fault })?;
+    let mut missing: Vec<String> = found.into_iter().flatten().collect();
+    missing.sort();
+    Ok(Found { missing, total })
+}
+
+/// The images of the version in an archive; an error tells why they cannot be read.
+fn known_images(shared: &Context, tree_sha256: &str) -> Result<Vec<KnownImage>, String> {
+    let told = |error: &(dyn std::error::Error + 'static)| chain(error).join(": ");
+    let work = shared.archives.work_folder().map_err(|error| told(&error))?;
+    let tree = work.path().join("tree");
+    unpack_tree(&shared.archives, tree_sha256, &tree).map_err(|error| told(&error))?;
+    Ok(Version::open(&tree).map_err(|error| told(&error))?.installation.known_images)
+}
