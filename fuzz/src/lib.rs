@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
         run: targets::kinds::config_values,
         seeds: seeds::config_values,
     },
+    Target { name: "conditions", run: targets::conditions::conditions, seeds: seeds::conditions },
     Target { name: "request_body", run: targets::installer::request_body, seeds: seeds::bodies },
     Target { name: "kots_lines", run: targets::installer::kots_lines, seeds: seeds::kots_lines },
     Target { name: "multipart", run: targets::multipart::multipart, seeds: seeds::multiparts },

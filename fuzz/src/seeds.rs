@@ -180,6 +180,22 @@ spec:
     vec![sample::config_values().into(), every.into()]
 }
 
+/// Conditions on objects, each with an object.
+pub fn conditions() -> Vec<Vec<u8>> {
+    let object = r#"{"spec":{"a.b":"x","list":[1,[2]]},"status":{"conditions":[{"type":"Ready","status":"True"}]}}"#;
+    [
+        ".status.conditions[?(@.type==\"Ready\")].status=True, .spec.list[0]=1",
+        "spec['a.b']=x,$.spec.list[*]=1 [2],.*.*=",
+        ".a=[x,y",
+        ".a[?(@.b[0]=='=,')]==",
+        "é=\u{1F600},=,",
+        "[[[[]]]]=1",
+    ]
+    .iter()
+    .map(|it| format!("{it}\n{object}").into_bytes())
+    .collect()
+}
+
 /// The body of an air-gap update, and bodies that are odd or cut. The first byte decides the chunks.
 pub fn multiparts() -> Vec<Vec<u8>> {
     let part = |name: &str, data: &str| {

@@ -24,6 +24,7 @@ mod multipart;
 mod new_license;
 pub(crate) mod once;
 mod preflight;
+mod preflight_command;
 mod registry_settings;
 pub(crate) mod reply;
 mod session;
@@ -89,8 +90,11 @@ pub(crate) fn router(shared: Shared) -> Router {
             "/api/v1/app/{slug}/sequence/{sequence}/preflight/ignore-rbac",
             post(preflight::ignore_rbac),
         )
-        .route("/api/v1/app/{slug}/sequence/{sequence}/preflightcommand", post(preflight::command))
-        .route("/api/v1/preflight/app/{slug}/sequence/{sequence}", post(preflight::post))
+        .route(
+            "/api/v1/app/{slug}/sequence/{sequence}/preflightcommand",
+            post(preflight_command::post),
+        )
+        .route("/api/v1/app/{slug}/preflight/report", post(preflight::report))
         .route(
             "/api/v1/app/{slug}/sequence/{sequence}/task/updatedownload",
             get(tasks::of_sequence),
@@ -120,6 +124,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/healthz", get(healthz::get))
         .route("/api/v1/login", any(login::post))
         .route("/api/v1/login/info", get(login::info))
+        // A session or the token of the command that posts.
+        .route("/api/v1/preflight/app/{slug}/sequence/{sequence}", post(preflight::post))
         .route("/api/v1/logout", any(login::logout));
     session
         .merge(token)

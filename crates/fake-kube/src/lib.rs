@@ -49,6 +49,8 @@ pub(crate) struct State {
     changes: Mutex<Vec<String>>,
     /// The newest resource version, for watches.
     version: watch::Sender<u64>,
+    /// How often all watches were cut.
+    cuts: watch::Sender<u64>,
 }
 
 impl State {
@@ -69,6 +71,10 @@ impl State {
     pub(crate) fn versions(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
+
+    pub(crate) fn cuts(&self) -> watch::Receiver<u64> {
+        self.cuts.subscribe()
+    }
 }
 
 impl FakeKube {
@@ -85,6 +91,7 @@ impl FakeKube {
             rules: Mutex::default(),
             changes: Mutex::default(),
             version: watch::Sender::new(0),
+            cuts: watch::Sender::new(0),
         });
         let router = routes::router(Arc::clone(&state));
         let server = tokio::spawn(async move {
@@ -122,6 +129,18 @@ impl FakeKube {
     /// Removes all rules.
     pub fn obey(&self) {
         self.state.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Breaks every watch that is open off, in the middle of a line.
+    pub fn cut_watches(&self) {
+        self.state.cuts.send_modify(|it| *it += 1);
+    }
+
+    /// Forgets every change so far: a watch from before is answered 410 (`Expired`), as after a compaction.
+    pub fn forget_versions(&self) {
+        let mut objects = self.state.objects();
+        objects.events.clear();
+        objects.oldest = objects.version;
     }
 
     /// Whether custom kinds are served as soon as they are defined (they are, unless this says no).

@@ -24,6 +24,8 @@ pub(crate) struct Objects {
     stored: BTreeMap<Key, Value>,
     pub events: Vec<Event>,
     pub version: u64,
+    /// Changes up to this version are forgotten.
+    pub oldest: u64,
     pub is_established_at_once: bool,
     pub logs: BTreeMap<(String, String), String>,
 }
@@ -34,6 +36,7 @@ impl Objects {
             stored: BTreeMap::new(),
             events: Vec::new(),
             version: 1,
+            oldest: 0,
             is_established_at_once: true,
             logs: BTreeMap::new(),
         };

@@ -198,11 +198,23 @@ fn watch(state: &Arc<State>, place: &Place, query: &Asked) -> Response {
     let since = query.get("resourceVersion").and_then(|it| it.parse().ok()).unwrap_or(0_u64);
     let (group, plural) = (place.kind.group.clone(), place.kind.plural.clone());
     let (namespace, query) = (place.namespace.clone(), query.clone());
-    let begin = (Arc::clone(state), state.versions(), since);
-    let lines = stream::unfold(begin, move |(state, mut versions, mut since)| {
+    if since < state.objects().oldest {
+        let message = format!("too old resource version: {since}");
+        let object = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": message, "reason": "Expired", "code": 410,
+        });
+        return reply(200, &json!({ "type": "ERROR", "object": object }));
+    }
+    let begin = (Arc::clone(state), state.versions(), state.cuts(), Some(since));
+    let lines = stream::unfold(begin, move |(state, mut versions, mut cuts, since)| {
         let (group, plural, namespace, query) =
             (group.clone(), plural.clone(), namespace.clone(), query.clone());
         async move {
+            let Some(mut since) = since else {
+                let cut = std::io::Error::other("the watch was cut");
+                return Some((Err(cut), (state, versions, cuts, None)));
+            };
             loop {
                 versions.mark_unchanged();
                 let mut text = String::new();
@@ -220,12 +232,16 @@ fn watch(state: &Arc<State>, place: &Place, query: &Asked) -> Response {
                     since = objects.version;
                 }
                 if !text.is_empty() {
-                    return Some((
-                        Ok::<_, std::io::Error>(Bytes::from(text)),
-                        (state, versions, since),
-                    ));
+                    return Some((Ok(Bytes::from(text)), (state, versions, cuts, Some(since))));
                 }
-                versions.changed().await.ok()?;
+                tokio::select! {
+                    changed = versions.changed() => changed.ok()?,
+                    cut = cuts.changed() => {
+                        cut.ok()?;
+                        let half = Bytes::from_static(b"{\"type\":\"MODIFIED\",\"obj");
+                        return Some((Ok(half), (state, versions, cuts, None)));
+                    }
+                }
             }
         }
     });

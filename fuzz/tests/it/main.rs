@@ -70,6 +70,7 @@ targets!(
     license,
     config,
     config_values,
+    conditions,
     request_body,
     kots_lines,
     multipart

@@ -95,9 +95,13 @@ impl Cluster {
             None => Config::infer().await.map_err(|it| failed(Box::from(it)))?,
         };
         config.connect_timeout = Some(CONNECT);
+        // One that repeats requests by itself would not tell for long that nothing can be watched.
+        let mut impatient = config.clone();
+        impatient.default_retry = false;
+        let watching = Client::try_from(impatient).map_err(|it| failed(Box::from(it)))?;
         let client = Client::try_from(config).map_err(|it| failed(Box::from(it)))?;
         Ok(Self {
-            server: Server::new(client),
+            server: Server::new(client, watching),
             options,
             watches: Mutex::default(),
             changed: Arc::default(),

@@ -173,6 +173,89 @@ async fn a_quota_is_told() {
 }
 
 #[tokio::test]
+async fn a_pod_without_a_node_and_an_image_that_is_not_there_are_told() {
+    let site = deployed().await;
+    let pod = |name: &str, status: Value| json!({"metadata": {"name": name, "labels": {"app": "web"}}, "status": status});
+    let unscheduled = json!({"conditions": [{
+        "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+        "message": "0/3 nodes are available: 3 Insufficient memory",
+    }]});
+    site.create("v1", "Pod", "shop", pod("web-1", unscheduled), "test").await;
+    replicas(&site, 0).await;
+    let is_told = |part: &'static str| {
+        move |it: &Value| {
+            it["resourceStates"][0]["reason"].as_str().is_some_and(|it| it.contains(part))
+        }
+    };
+    let status = site.wait_for_state(is_told("Unschedulable")).await;
+    assert_eq!(
+        shown(&status)[0],
+        "deployment/web unavailable: pod web-1: Unschedulable: 0/3 nodes are available: 3 Insufficient memory"
+    );
+    let unpulled = json!({"containerStatuses": [{
+        "name": "app", "image": "web:1", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"web:1\""}},
+    }]});
+    site.put_status("v1", "Pod", "shop", "web-1", unpulled).await;
+    let status = site.wait_for_state(is_told("ImagePullBackOff")).await;
+    assert_eq!(
+        shown(&status)[0],
+        "deployment/web unavailable: container app of pod web-1: ImagePullBackOff: Back-off pulling image \"web:1\""
+    );
+}
+
+/// The deployment's state, again and again until it is `wanted`; it must be one of `allowed` all the while.
+async fn becomes(site: &ClusterSite, wanted: &str, allowed: &[&str]) {
+    site.wait_for_state(|it| {
+        let state = it["resourceStates"][0]["state"].as_str().unwrap();
+        assert!(state == wanted || allowed.contains(&state), "{it}");
+        state == wanted
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_watch_that_breaks_off_misses_nothing() {
+    let site = deployed().await;
+    replicas(&site, 2).await;
+    becomes(&site, "ready", &["updating"]).await;
+    for _ in 0..3 {
+        site.fake_kube().cut_watches();
+        replicas(&site, 1).await;
+        becomes(&site, "degraded", &["ready"]).await;
+        site.fake_kube().cut_watches();
+        replicas(&site, 2).await;
+        becomes(&site, "ready", &["degraded"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_watch_from_a_version_that_is_forgotten_reads_everything_anew() {
+    let site = deployed().await;
+    replicas(&site, 2).await;
+    becomes(&site, "ready", &["updating"]).await;
+    // Nothing can be watched for a while; what is read meanwhile is what is there.
+    site.fake_kube().refuse(|_, path, query| {
+        (path.contains("/deployments") && query.contains("watch="))
+            .then(|| (503, "ServiceUnavailable", "the server is busy".to_owned()))
+    });
+    site.fake_kube().cut_watches();
+    replicas(&site, 1).await;
+    becomes(&site, "degraded", &["ready"]).await;
+    replicas(&site, 2).await;
+    becomes(&site, "ready", &["degraded"]).await;
+    replicas(&site, 0).await;
+    becomes(&site, "unavailable", &["ready"]).await;
+    // The changes since the last watch are forgotten when it is possible again: 410, and all is read.
+    replicas(&site, 1).await;
+    site.fake_kube().forget_versions();
+    site.fake_kube().obey();
+    becomes(&site, "degraded", &["unavailable"]).await;
+    replicas(&site, 2).await;
+    becomes(&site, "ready", &["degraded"]).await;
+}
+
+#[tokio::test]
 async fn hooks_go_when_they_ended_and_a_failed_one_is_told() {
     let site = deployed().await;
     let hook = |name: &str| {

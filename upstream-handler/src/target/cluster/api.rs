@@ -38,6 +38,7 @@ pub(super) struct Resource {
 #[derive(Clone)]
 pub(super) struct Server {
     client: Client,
+    watching: Client,
     kinds: Arc<Mutex<HashMap<String, Arc<Vec<Resource>>>>>,
 }
 
@@ -48,8 +49,14 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, kinds: Arc::default() }
+    /// `watching` is a client that sends nothing again by itself.
+    pub(super) fn new(client: Client, watching: Client) -> Self {
+        Self { client, watching, kinds: Arc::default() }
+    }
+
+    /// The client for watches: whoever follows has to know at once that it does not work.
+    pub(super) fn watching(&self) -> &Client {
+        &self.watching
     }
 
     pub(super) fn client(&self) -> &Client {

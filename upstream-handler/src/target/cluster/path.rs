@@ -213,12 +213,35 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "[-.a-z0-9=,@?*()'\"\\[\\] ]{0,40}") {
-            if let Ok(conditions) = Condition::read_all(&text) {
-                for condition in conditions {
-                    let _ = condition.holds(&json!({"a": [{"b": 1}]}));
-                }
+        fn any_text_is_refused_or_reads_the_same_again(text in "[-.a-z0-9=,@?*()'\"\\[\\] é]{0,40}") {
+            let Ok(conditions) = Condition::read_all(&text) else { return Ok(()) };
+            for condition in conditions {
+                let printed = condition.to_string();
+                let found = condition.found(&json!({"a": [{"b": 1}]}));
+                proptest::prop_assert_eq!(condition.holds(&json!({"a": [{"b": 1}]})), found == condition.wanted);
+                proptest::prop_assert_eq!(Condition::read_all(&printed), Ok(vec![condition]));
             }
+        }
+
+        #[test]
+        fn a_field_is_found_however_its_path_is_written(
+            keys in proptest::collection::vec("[a-z]{1,4}(\\.[a-z]{1,3})?", 1..5),
+            at in 0_usize..3,
+            value in "[A-Za-z0-9]{0,8}",
+        ) {
+            let mut object = json!([0, 0, 0]);
+            object[at] = json!(value);
+            for key in keys.iter().rev() {
+                object = json!({ key: object });
+            }
+            let path: String = keys
+                .iter()
+                .map(|key| if key.contains('.') { format!("['{key}']") } else { format!(".{key}") })
+                .collect();
+            let conditions = Condition::read_all(&format!("{path}[{at}]={value}, {path}[9]=x"));
+            let conditions = conditions.expect("good paths");
+            proptest::prop_assert!(conditions[0].holds(&object), "{}", path);
+            proptest::prop_assert_eq!(conditions[1].found(&object), "");
         }
     }
 }

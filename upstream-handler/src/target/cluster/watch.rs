@@ -110,7 +110,7 @@ impl Watch {
         for informer in informers.filter_map(|it| informer::read(it, &look.namespace).ok()) {
             let place = namespaces.entry(informer.namespace.clone()).or_default();
             let begin = Begin {
-                client: server.client(),
+                client: server.watching(),
                 namespace: &informer.namespace,
                 stop: &stop,
                 changed,
@@ -217,13 +217,11 @@ where
     if is_followed && is_read {
         return Ok(followed.store.state());
     }
-    // A watch that works again may be silent for long: only a reading tells.
+    // A watch that works again may be silent for long, and until it tells something it is not known to work: only a
+    // reading tells.
     let read = timeout(FIRST_READING, server.list::<K>(namespace, ListParams::default())).await;
     let why = match read {
-        Ok(Ok(list)) => {
-            *followed.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            return Ok(list.into_iter().map(Arc::new).collect());
-        }
+        Ok(Ok(list)) => return Ok(list.into_iter().map(Arc::new).collect()),
         Ok(Err(error)) => super::error::told(&error),
         Err(_) => {
             let trouble = followed.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -292,7 +290,12 @@ impl Begin<'_> {
                     () = stop.cancelled() => return,
                 };
                 let Some(event) = event else { return };
-                let now = event.err().and_then(|error| trouble_of(&error));
+                let now = match event {
+                    Err(error) => Some(trouble_of(&error)),
+                    // A reading has begun: only its end tells.
+                    Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => continue,
+                    Ok(_) => None,
+                };
                 *told.lock().unwrap_or_else(PoisonError::into_inner) = now;
                 changed.notify_one();
             }
@@ -301,13 +304,13 @@ impl Begin<'_> {
     }
 }
 
-/// Why following fails; `None` of what only makes it begin anew.
-fn trouble_of(error: &watcher::Error) -> Option<String> {
+/// Why following fails. What only makes it begin anew, as versions that the server has forgotten (410), is a failure too:
+/// until everything was read again, what was followed so far says nothing of now.
+fn trouble_of(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => Some(super::error::told(error)),
-        watcher::Error::WatchError(_) => None,
-        watcher::Error::NoResourceVersion => Some(error.to_string()),
+        | watcher::Error::WatchFailed(error) => super::error::told(error),
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => error.to_string(),
     }
 }

@@ -59,7 +59,7 @@ impl FailedHooks {
             let (server, stop, changed) = (server.clone(), stop.clone(), Arc::clone(changed));
             let hooks = self.clone();
             tokio::spawn(async move {
-                let api: Api<Job> = Api::namespaced(server.client().clone(), &namespace);
+                let api: Api<Job> = Api::namespaced(server.watching().clone(), &namespace);
                 let events = watcher(api, watcher::Config::default()).default_backoff();
                 let mut events = Box::pin(events.applied_objects());
                 loop {
