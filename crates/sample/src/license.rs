@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn only_those_who_are_told_to_trust_the_test_key() {
         let error = verify(&Builder::new().yaml(), &RootKeys::production()).expect_err("untrusted");
-        assert_snapshot!(error, @"the license was signed under the root key `7465737420726f6f74206b6579000001`, trusted here: `bdee56560cfb43c9b28bf98eacafa646`");
+        assert_snapshot!(error, @"the license was signed under the root key `7465737420726f6f74206b6579000001`, and not by a key that is trusted here: `bdee56560cfb43c9b28bf98eacafa646`");
     }
 
     #[test]

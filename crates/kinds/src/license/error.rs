@@ -34,8 +34,10 @@ pub enum LicenseError {
         /// What is allowed.
         allowed: &'static str,
     },
-    /// The licence was signed under a root key that is not trusted here.
-    #[error("the license was signed under the root key `{found}`, trusted here: {allowed}")]
+    /// The licence names a root key that is not trusted here, and none that is has signed its application key.
+    #[error(
+        "the license was signed under the root key `{found}`, and not by a key that is trusted here: {allowed}"
+    )]
     UntrustedRoot {
         /// The id of the root key that the licence names.
         found: String,

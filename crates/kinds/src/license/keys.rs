@@ -66,6 +66,11 @@ impl RootKeys {
         self.by_id.get(id).into_iter().chain(&self.for_any_id)
     }
 
+    /// Whether the key of this id is trusted: what it has not signed is then forged, and not merely of somebody else.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// The trusted ids, for a message.
     pub(super) fn names(&self) -> String {
         let mut names: Vec<_> = self.by_id.keys().map(|id| format!("`{id}`")).collect();

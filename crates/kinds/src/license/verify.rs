@@ -133,14 +133,11 @@ fn verify_app_key(
 ) -> Result<(), LicenseError> {
     let parts: KeySignature = json("keySignature", &decode("keySignature", key_signature)?)?;
     let signature = decode("keySignature.signature", &parts.signature)?;
-    let mut is_known = false;
-    for root in keys.candidates(&parts.global_key_id) {
-        is_known = true;
-        if pss::is_valid(root, digest, app_key_pem.as_bytes(), &signature) {
-            return Ok(());
-        }
+    let is_signed_by = |root| pss::is_valid(root, digest, app_key_pem.as_bytes(), &signature);
+    if keys.candidates(&parts.global_key_id).any(is_signed_by) {
+        return Ok(());
     }
-    Err(if is_known {
+    Err(if keys.has(&parts.global_key_id) {
         LicenseError::KeySignature { root: shortened(&parts.global_key_id) }
     } else {
         LicenseError::UntrustedRoot {
