@@ -67,7 +67,7 @@ pub(super) struct Args {
     #[arg(long)]
     kots_binary: Option<PathBuf>,
     /// The preflight program (default: kubectl-preflight or preflight beside this program or in PATH)
-    #[arg(long)]
+    #[arg(long, env = "KOTS_PREFLIGHT")]
     preflight_binary: Option<PathBuf>,
     /// A folder or archive with the release and its release.yaml, instead of the bundle's or the vendor's
     #[arg(long)]

@@ -4,7 +4,7 @@
 //! Charts without a spec are not rendered, so that nobody needs `helm` who has none.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -89,7 +89,9 @@ pub(super) async fn specs(site: &Site, kinds: &[(String, String)]) -> Result<Vec
 
 async fn template(site: &Site, chart: &HelmChart, archive: &[u8]) -> Result<String, String> {
     let told = |error: std::io::Error| error.to_string();
-    let program = super::program(None, &["helm"]).ok_or("the program `helm` was not found")?;
+    let named = std::env::var_os("KOTS_HELM").map(PathBuf::from);
+    let program = super::program(named.as_deref(), &["helm"])
+        .ok_or("the program `helm` was not found: install it, or set KOTS_HELM")?;
     let folder = site.run_folder("preflights").map_err(told)?;
     let folder = tempfile::tempdir_in(folder).map_err(told)?;
     let (packed, values) = (folder.path().join("chart.tgz"), folder.path().join("values.yaml"));

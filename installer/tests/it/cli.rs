@@ -78,6 +78,31 @@ fn a_licence_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn another_applications_licence_and_another_releases_bundle_are_refused() {
+    let site = Site::installed_airgapped();
+    let bundle = site.path("1.1.0.airgap").display().to_string();
+    let folder = site.path("newer");
+    std::fs::create_dir_all(&folder).unwrap();
+    let told = format!(
+        "channelID: {}\nchannelSlug: stable\nchannelSequence: 2\nappSlug: {}\nversionLabel: 1.2.0\n",
+        sample::STABLE_ID,
+        sample::APP_SLUG
+    );
+    std::fs::write(folder.join("release.yaml"), told).unwrap();
+    let newer = folder.display().to_string();
+    insta::assert_snapshot!(upgrade(&site, &["--release", &newer, "--airgap-bundle", &bundle]), @r"
+    Error: airgap bundle version 1.1.0 does not match binary version 1.2.0, please provide the correct bundle
+    1
+    ");
+    let other = Builder::new().app("other-app").yaml();
+    std::fs::write(site.path("license.yaml"), other).unwrap();
+    insta::assert_snapshot!(upgrade(&site, &["--airgap-bundle", &bundle]), @r"
+    Error: license app other-app does not match binary app sample-app, please provide the correct license
+    1
+    ");
+}
+
+#[test]
 fn a_bundle_that_does_not_fit_is_refused() {
     let site = Site::installed_airgapped();
     let bundle = |version: &str| site.path(&format!("{version}.airgap")).display().to_string();

@@ -13,10 +13,10 @@ use crate::harness::{Manager, PASSWORD, Site};
 const NAMESPACE: &str = "sample-app";
 
 /// A cluster with an admin console, and a site whose commands go to it.
-struct Cluster {
+pub(crate) struct Cluster {
     runtime: tokio::runtime::Runtime,
     kube: FakeKube,
-    site: Site,
+    pub(crate) site: Site,
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -24,7 +24,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 impl Cluster {
-    fn start(site: Site) -> Self {
+    pub(crate) fn start(site: Site) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let kube = runtime.block_on(FakeKube::start());
         let cluster = Self { runtime, kube, site };
@@ -63,6 +63,7 @@ impl Cluster {
         cluster.secret("kotsadm-tls", &[("tls.crt", cert.as_bytes()), ("tls.key", key.as_bytes())]);
         let script = format!(
             "#!/bin/sh\necho \"$*\" >> '{calls}'\nenv | grep -E '^(EMBEDDED_CLUSTER_ID|POD_NAMESPACE|REPLICATED_APP_ENDPOINT|KOTS_REGISTRY_PASSWORD)=' | sort > '{env}'\n\
+             [ \"$1\" = admin-console ] && [ -x '{real}' ] && exec '{real}' \"$@\"\n\
              [ \"$1\" = get ] && {{ cat '{versions}'; exit 0; }}\n\
              [ \"$1\" = deploy ] && cp \"$4\" '{given}'\n\
              echo '  • Done ✓'\nexit 0\n",
@@ -70,6 +71,8 @@ impl Cluster {
             env = cluster.site.path("env").display(),
             versions = cluster.site.path("versions.json").display(),
             given = cluster.site.path("given.yaml").display(),
+            // A link to the real `kots`, where a test wants images to be pushed.
+            real = cluster.site.path("pushing-kots").display(),
         );
         let kots = cluster.site.path("kubectl-kots");
         std::fs::write(&kots, script).unwrap();
@@ -127,7 +130,7 @@ impl Cluster {
         assert!(sent.status().is_success(), "{path}: {}", sent.status());
     }
 
-    fn secret(&self, name: &str, data: &[(&str, &[u8])]) {
+    pub(crate) fn secret(&self, name: &str, data: &[(&str, &[u8])]) {
         let data: serde_json::Map<String, Value> =
             data.iter().map(|(key, value)| ((*key).to_owned(), json!(base64(value)))).collect();
         let secret = json!({
@@ -139,7 +142,7 @@ impl Cluster {
         self.create(&format!("/api/v1/namespaces/{NAMESPACE}/secrets"), &secret);
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let site = &self.site;
         let mut command = Command::new(env!("CARGO_BIN_EXE_installer"));
         command
@@ -159,7 +162,7 @@ impl Cluster {
         command
     }
 
-    fn headless(&self, args: &[&str]) -> (i32, String) {
+    pub(crate) fn headless(&self, args: &[&str]) -> (i32, String) {
         let mut command = self.command(args);
         command.arg("--headless").arg("--config-values").arg(self.site.path("values.yaml"));
         let output = command.output().unwrap();
@@ -167,7 +170,7 @@ impl Cluster {
         (output.status.code().unwrap_or(-1), text)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.site.path(name)).unwrap();
         text.replace(&self.site.folder.path().display().to_string(), "FOLDER")
             .replace(&self.site.vendor.url, "VENDOR")
@@ -176,7 +179,7 @@ impl Cluster {
 
 /// Whether the tests run as root, which `--target linux` needs with a cluster.
 #[expect(clippy::print_stderr, reason = "what is skipped says so")]
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
         eprintln!("skipped: linux upgrades with a cluster, because they need root");

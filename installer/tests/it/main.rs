@@ -11,6 +11,7 @@ mod conformance;
 mod harness;
 mod headless;
 mod load;
+mod real;
 mod telemetry;
 mod update;
 mod walks;
