@@ -9,6 +9,7 @@ use crate::sh;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("gotemplate", &[]),
+    ("skipped", &[]),
     ("steps", &[]),
     ("service", &[]),
     ("kinds", &["gotemplate"]),
@@ -21,7 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // A stand-in for tests.
     ("fake-kube", &[]),
     // Fixtures, the project's own commands and the fuzz targets may see everything.
-    ("sample", &["airgap", "kinds", "upstream", "wire"]),
+    ("sample", &["airgap", "kinds", "skipped", "upstream", "wire"]),
 ];
 
 /// Fails when a crate depends on one it must not see.

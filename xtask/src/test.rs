@@ -1,5 +1,7 @@
 //! Every test that can run here.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 
 use crate::{demo, sh, tools};
@@ -39,6 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.cluster {
         tests.env("KOTS_TEST_CLUSTER", "1");
     }
+    let notes = tempfile::NamedTempFile::new()?;
+    tests.env(skipped::NOTES, notes.path());
     let tested = sh::run(&mut tests);
 
     sh::heading("demo");
@@ -48,8 +52,35 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for reason in skipped.into_iter().map(str::to_owned).chain(tools.skipped) {
         sh::say(&format!("skipped: {reason}"));
     }
+    for reason in noted(&std::fs::read_to_string(notes.path())?) {
+        sh::say(&format!("skipped: {reason}"));
+    }
     sh::say(
         "skipped: long fuzzing (fuzz/README.md says how to run it; the bounded part ran above)",
     );
     tested.and(shown)
+}
+
+/// What tests have noted, each reason once and with how many tests had it.
+fn noted(notes: &str) -> Vec<String> {
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for reason in notes.lines().filter(|it| !it.is_empty()) {
+        *times.entry(reason).or_default() += 1;
+    }
+    let said = |(reason, times): (&str, usize)| match times {
+        1 => reason.to_owned(),
+        times => format!("{reason} ({times} times)"),
+    };
+    times.into_iter().map(said).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::noted;
+
+    #[test]
+    fn each_reason_is_said_once() {
+        assert_eq!(noted("no helm\nno data\nno helm\n"), ["no data", "no helm (2 times)"]);
+        assert!(noted("").is_empty());
+    }
 }

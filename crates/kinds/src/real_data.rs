@@ -18,5 +18,5 @@ pub(crate) fn text(path: &str) -> Option<String> {
 
 /// Says in one line that a test did not run.
 pub(crate) fn skip(what: &str) {
-    eprintln!("skipped: {what}: KOTS_REAL_DATA is not set and ../shared/data is absent");
+    skipped::skipped!("{what}: KOTS_REAL_DATA is not set and ../shared/data is absent");
 }

@@ -142,9 +142,8 @@ impl Drop for Server {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn say_skipped(why: &str) {
-    eprintln!("skipped: {why}");
+    skipped::skipped!("{why}");
 }
 
 /// What runs a shell that may mount what only it sees.

@@ -26,7 +26,7 @@ spec: {analyzers: [{clusterVersion: {checkName: 'Version of {{ .Values.host }}'}
 fn specs_of_charts_are_rendered_with_the_answers() {
     let helm = Command::new("helm").arg("version").stdout(Stdio::null()).status();
     if !helm.is_ok_and(|it| it.success()) {
-        eprintln!("skipped: preflight specs inside charts, because there is no `helm`");
+        skipped::skipped!("preflight specs inside charts, because there is no `helm`");
         return;
     }
     let site = Site::installed().with_preflights(r#"{"pass":[],"warn":[],"fail":[]}"#, 0);

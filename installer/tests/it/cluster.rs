@@ -178,11 +178,10 @@ impl Cluster {
 }
 
 /// Whether the tests run as root, which `--target linux` needs with a cluster.
-#[expect(clippy::print_stderr, reason = "what is skipped says so")]
 pub(crate) fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
-        eprintln!("skipped: linux upgrades with a cluster, because they need root");
+        skipped::skipped!("linux upgrades with a cluster, because they need root");
     }
     is_root
 }

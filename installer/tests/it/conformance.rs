@@ -9,7 +9,7 @@ fn the_api_keeps_to_its_document() {
     let program = std::env::var("SCHEMATHESIS").unwrap_or_else(|_| "schemathesis".to_owned());
     let found = Command::new(&program).arg("--version").stdout(Stdio::null()).status();
     if !found.is_ok_and(|it| it.success()) {
-        eprintln!("skipped: the API against its document, because there is no `schemathesis`");
+        skipped::skipped!("the API against its document, because there is no `schemathesis`");
         return;
     }
     for (verb, target) in

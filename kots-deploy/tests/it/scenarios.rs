@@ -1,11 +1,6 @@
 //! What is done with an installation, wherever it is: the same functions run in fake clusters, each with one of its
 //! own, and one after the other on the real cluster that the environment names.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "says what was done on a real cluster and what was skipped"
-)]
-
 use kots_deploy::tunnel::Road;
 
 use crate::cluster_pod::{get_request, post_request, text};
@@ -28,7 +23,7 @@ macro_rules! scenarios {
         #[tokio::test(flavor = "multi_thread")]
         async fn on_a_real_cluster() {
             let Some(site) = Site::real().await else {
-                println!("skipped: the scenarios on a real cluster: KOTS_TEST_CLUSTER is not 1");
+                skipped::skipped!("the scenarios on a real cluster: KOTS_TEST_CLUSTER is not 1");
                 return;
             };
             $(
@@ -140,7 +135,7 @@ async fn an_interrupted_run_is_finished_by_the_next(site: &Site) {
 async fn lost_connections_end_in_the_same_state(site: &Site) {
     let before = site.versions().await.len();
     if !site.disturb().await {
-        println!("skipped: KOTS_TEST_DISRUPT is not 1, so the pod is left alone");
+        skipped::skipped!("KOTS_TEST_DISRUPT is not 1, so the pod is left alone");
         return;
     }
     let ran = site.deploy("auto").await;

@@ -90,7 +90,7 @@ fn check(name: &str) {
     let programs = Programs::find();
     let has_charts = files(&release).iter().any(|it| it.ends_with("/Chart.yaml"));
     if has_charts && !programs.has(Program::Helm) {
-        return println!("skipped: the program `helm` is not there (KOTS_HELM, PATH)");
+        return skipped::skipped!("the program `helm` is not there (KOTS_HELM, PATH)");
     }
     let options = fs::read_to_string(folder.join("testcase.yaml")).expect("options");
     let out = tempfile::tempdir().expect("a folder");
@@ -121,7 +121,7 @@ fn check(name: &str) {
     if programs.has(Program::Kustomize) {
         as_kustomize(out.path(), &programs);
     } else {
-        println!("skipped: the program `kustomize` is not there (KOTS_KUSTOMIZE, PATH)");
+        skipped::skipped!("the program `kustomize` is not there (KOTS_KUSTOMIZE, PATH)");
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn real_data(path: &str) -> Option<PathBuf> {
     if found.exists() {
         return Some(found);
     }
-    println!("skipped: {} is not there", found.display());
+    skipped::skipped!("{} is not there", found.display());
     None
 }
 
@@ -134,7 +134,7 @@ fn compare(case: &Case, want: &Path, ours: &str) {
 pub(super) fn has_helm(case: &Case) -> bool {
     let has = case.programs.has(Program::Helm);
     if !has {
-        println!("skipped: the program `helm` is not there (KOTS_HELM, PATH)");
+        skipped::skipped!("the program `helm` is not there (KOTS_HELM, PATH)");
     }
     has
 }

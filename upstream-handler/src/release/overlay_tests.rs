@@ -125,7 +125,7 @@ fn an_operators_changes_are_put_over_everything_and_stay() {
     let mut case = without;
     case.programs = programs;
     if !case.programs.has(Program::Kustomize) {
-        println!("skipped: the program `kustomize` is not there (KOTS_KUSTOMIZE, PATH)");
+        skipped::skipped!("the program `kustomize` is not there (KOTS_KUSTOMIZE, PATH)");
         return;
     }
     let built = case.build().unwrap_or_else(|error| panic!("{}", told(&error)));
@@ -149,7 +149,7 @@ fn our_transforms_are_those_of_kustomize() {
     let files: Vec<_> = texts.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let case = Case::with(&files);
     if !case.programs.has(Program::Kustomize) {
-        println!("skipped: the program `kustomize` is not there (KOTS_KUSTOMIZE, PATH)");
+        skipped::skipped!("the program `kustomize` is not there (KOTS_KUSTOMIZE, PATH)");
         return;
     }
     let ours = case.build().unwrap_or_else(|error| panic!("{}", told(&error)));

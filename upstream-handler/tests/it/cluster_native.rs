@@ -33,7 +33,7 @@ fn helm() -> Option<std::path::PathBuf> {
 #[tokio::test]
 async fn native_charts_are_installed_upgraded_and_removed() {
     let Some(helm) = helm() else {
-        return println!("skipped: the program `helm` is not there (KOTS_HELM, PATH)");
+        return skipped::skipped!("the program `helm` is not there (KOTS_HELM, PATH)");
     };
     let mut site = ClusterSite::fake().await;
     site.site.env("KOTS_HELM", helm.to_str().unwrap());
@@ -65,7 +65,7 @@ async fn native_charts_are_installed_upgraded_and_removed() {
 #[tokio::test]
 async fn sub_charts_of_one_name_keep_their_objects() {
     let Some(helm) = helm() else {
-        return println!("skipped: the program `helm` is not there (KOTS_HELM, PATH)");
+        return skipped::skipped!("the program `helm` is not there (KOTS_HELM, PATH)");
     };
     let mut site = ClusterSite::fake().await;
     site.site.env("KOTS_HELM", helm.to_str().unwrap());

@@ -1,8 +1,6 @@
 //! The scenarios of `cluster` on a real cluster: with `KOTS_TEST_CLUSTER=1`, on the one that `KUBECONFIG`
 //! names. Each works in a namespace of its own, which it removes.
 
-#![expect(clippy::print_stdout, reason = "says why it was skipped")]
-
 use k8s_openapi::api::core::v1::{Node, Secret};
 use kube::Api;
 use serde_json::json;
@@ -16,7 +14,7 @@ use super::cluster_site::ClusterSite;
 pub(crate) async fn site(name: &str) -> Option<ClusterSite> {
     let site = ClusterSite::real(name).await;
     if site.is_none() {
-        println!("skipped: KOTS_TEST_CLUSTER is not 1, so there is no real cluster to test on");
+        skipped::skipped!("KOTS_TEST_CLUSTER is not 1, so there is no real cluster to test on");
     }
     site
 }
@@ -63,7 +61,7 @@ async fn a_deploy_that_was_cut_off_is_finished() {
 async fn states_follow_the_cluster() {
     let Some(site) = site("states").await else { return };
     if has_nodes(&site).await {
-        println!("skipped: the cluster has nodes, and controllers would write the states");
+        skipped::skipped!("the cluster has nodes, and controllers would write the states");
         return site.clean_up().await;
     }
     cluster_informers::follow(site).await.clean_up().await;
@@ -74,7 +72,7 @@ async fn states_follow_the_cluster() {
 async fn an_image_that_is_not_there_is_told() {
     let Some(site) = site("image").await else { return };
     if !has_nodes(&site).await {
-        println!("skipped: the cluster has no nodes that pull images");
+        skipped::skipped!("the cluster has no nodes that pull images");
         return site.clean_up().await;
     }
     let site = cluster_informers::without_image(site).await;
@@ -92,7 +90,7 @@ async fn charts_are_installed_and_uninstalled() {
     let Some(mut site) = site("helm").await else { return };
     let has_helm = std::process::Command::new("helm").arg("version").output().is_ok();
     if !has_helm {
-        println!("skipped: there is no helm");
+        skipped::skipped!("there is no helm");
         return;
     }
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\"}\ndata: {a: \"{{ .Values.a }}\"}\n";

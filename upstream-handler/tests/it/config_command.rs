@@ -243,7 +243,7 @@ fn real(path: &str) -> Option<PathBuf> {
 #[test]
 fn the_real_application_keeps_its_values() {
     let Some(folder) = real("ec-app") else {
-        return println!("skipped: there is no folder of real data");
+        return skipped::skipped!("there is no folder of real data");
     };
     let ran = run(
         &folder,
@@ -277,7 +277,7 @@ fn the_real_application_keeps_its_values() {
 #[test]
 fn real_values_are_judged() {
     let Some(folder) = real("ec-kinds") else {
-        return println!("skipped: there is no folder of real data");
+        return skipped::skipped!("there is no folder of real data");
     };
     // A folder with this one Config.
     let release = tempfile::tempdir().unwrap();

@@ -461,7 +461,7 @@ async fn checks_inside_of_charts_count_too() {
     let has_helm = std::env::var_os("KOTS_HELM").is_some()
         || std::env::split_paths(&path).any(|it| it.join("helm").is_file());
     if !has_helm {
-        return println!("skipped: helm is neither KOTS_HELM nor on PATH");
+        return skipped::skipped!("helm is neither KOTS_HELM nor on PATH");
     }
     let mut site = site().await;
     let program = StandIn::of(&mut site, &fails());
@@ -529,7 +529,7 @@ async fn the_real_program_without_a_cluster_checks_nothing_and_says_so() {
         std::env::split_paths(&path).map(|it| it.join("preflight")).find(|it| it.is_file())
     });
     let Some(real) = real else {
-        return println!("skipped: the preflight program is neither KOTS_PREFLIGHT nor on PATH");
+        return skipped::skipped!("the preflight program is neither KOTS_PREFLIGHT nor on PATH");
     };
     let mut site = site().await;
     site.env("KOTS_PREFLIGHT", real.to_str().unwrap());

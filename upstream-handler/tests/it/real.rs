@@ -26,7 +26,7 @@ async fn wait_for(site: &Site, app: &str, sequence: i64, status: &str) -> Value 
 #[tokio::test]
 async fn an_online_release() {
     let Some(data) = real::folder() else {
-        println!("skipped: there is no folder of real data");
+        skipped::skipped!("there is no folder of real data");
         return;
     };
     let mut site = Site::new();
@@ -58,7 +58,7 @@ async fn an_online_release() {
 #[tokio::test]
 async fn an_air_gap_bundle() {
     let Some(data) = real::folder() else {
-        println!("skipped: there is no folder of real data");
+        skipped::skipped!("there is no folder of real data");
         return;
     };
     let site = Site::new();

@@ -55,7 +55,7 @@ fn a_chart_beside_the_release_is_packed() {
         ],
     );
     if !has_helm() {
-        return println!("skipped: helm is neither KOTS_HELM nor on PATH");
+        return skipped::skipped!("helm is neither KOTS_HELM nor on PATH");
     }
     let whole = run(folder.path(), "release");
     assert!(whole.ends_with("-> 0"), "{whole}");
@@ -68,7 +68,7 @@ fn a_chart_beside_the_release_is_packed() {
 #[test]
 fn sub_charts_beside_a_chart_are_packed_with_it() {
     if !has_helm() {
-        return println!("skipped: helm is neither KOTS_HELM nor on PATH");
+        return skipped::skipped!("helm is neither KOTS_HELM nor on PATH");
     }
     let folder = tempfile::tempdir().unwrap();
     let web =

@@ -379,7 +379,7 @@ async fn images_are_pushed_or_nothing_is_made() {
 
     let folder = tempfile::tempdir().unwrap();
     let Some((mut registry, port)) = docker_registry(folder.path()) else {
-        eprintln!("skipped: `docker-registry` is not installed");
+        skipped::skipped!("`docker-registry` is not installed");
         return;
     };
     site.kill();

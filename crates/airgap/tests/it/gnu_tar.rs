@@ -9,11 +9,11 @@ use crate::support::release_file;
 #[test]
 fn every_format_of_gnu_tar_is_read() {
     let Ok(version) = Command::new("tar").arg("--version").output() else {
-        eprintln!("skipped: there is no program `tar`");
+        skipped::skipped!("there is no program `tar`");
         return;
     };
     if !String::from_utf8_lossy(&version.stdout).contains("GNU tar") {
-        eprintln!("skipped: `tar` is not GNU tar");
+        skipped::skipped!("`tar` is not GNU tar");
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");

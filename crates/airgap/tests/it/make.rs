@@ -249,7 +249,7 @@ fn an_archive_that_skopeo_writes_is_read() {
     let to = format!("docker-archive:{}:quay.io/org/one:1.0", archive.display());
     let ran = Command::new("skopeo").args(["--insecure-policy", "copy", &image, &to]).output();
     let Ok(ran) = ran else {
-        eprintln!("skipped: `skopeo` is not installed");
+        skipped::skipped!("`skopeo` is not installed");
         return;
     };
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));

@@ -15,7 +15,7 @@ fn real_data() -> PathBuf {
 fn every_case_comes_out_as_go_writes_it() {
     let path = real_data().join("go-templates/cases.jsonl");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: there is no `{}`", path.display());
+        skipped::skipped!("there is no `{}`", path.display());
         return;
     };
     all_pass(&text);

@@ -81,7 +81,7 @@ fn the_mirror_accepts_the_sample() {
 #[test]
 fn the_real_inputs_are_packed() {
     let Some(data) = real::folder() else {
-        eprintln!("skipped: no real data (KOTS_REAL_DATA names its folder)");
+        skipped::skipped!("no real data (KOTS_REAL_DATA names its folder)");
         return;
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -216,7 +216,7 @@ async fn a_real_application_goes_through() {
     );
     let upstream = root.join("kots-pull-cases/simple/upstream");
     if !upstream.is_dir() {
-        println!("skipped: {} is not there", upstream.display());
+        skipped::skipped!("{} is not there", upstream.display());
         return;
     }
     let dir = tempfile::tempdir().expect("a folder");
