@@ -183,7 +183,7 @@ pub struct Index {
 
 impl Index {
     /// Reads a bundle once, from start to end, and checks all of it. Memory is bounded by the caps of `limits`.
-    /// Decompression and digests run on a thread each.
+    /// The file's digest, decompression and the digests of what is in it take a thread each.
     ///
     /// `on_progress` is called after every read of the file; `Break` ends the pass with [`BundleError::Cancelled`].
     /// [`IndexStore::open`] does the same, but only if it is not known already.
@@ -198,9 +198,14 @@ impl Index {
     ) -> Result<Self, BundleError> {
         let (file, mark) = open(path)?;
         let mut source = Watched::new(file, mark.size, on_progress);
-        let mut gunzip = Gunzip::new(&mut source, &limits.bundle);
-        let (fed, result) = pipe::split(&mut gunzip, |piped| pass::read(piped, limits));
-        let members = gunzip.members().iter().map(|it| (it.at, it.offset)).collect();
+        let (read, (members, fed, result)) = pipe::split(&mut source, |piped| {
+            let mut gunzip = Gunzip::new(piped, &limits.bundle);
+            let (fed, result) = pipe::split(&mut gunzip, |piped| pass::read(piped, limits));
+            let members: Vec<_> = gunzip.members().iter().map(|it| (it.at, it.offset)).collect();
+            (members, fed, result)
+        });
+        // A file that cannot be read on looks cut to what follows.
+        read.map_err(|error| BundleError::from_archive(error.into()))?;
         let (error, entry) = match (fed, result) {
             (Ok(()), Ok(pass)) => {
                 let (sha256, read) = source.finish();
