@@ -92,6 +92,9 @@ fn check(name: &str) {
     if has_charts && !programs.has(Program::Helm) {
         return skipped::skipped!("the program `helm` is not there (KOTS_HELM, PATH)");
     }
+    if release.join("overlays").is_dir() && !programs.has(Program::Kustomize) {
+        return println!("skipped: the program `kustomize` is not there (KOTS_KUSTOMIZE, PATH)");
+    }
     let options = fs::read_to_string(folder.join("testcase.yaml")).expect("options");
     let out = tempfile::tempdir().expect("a folder");
     let job = Job {
@@ -175,7 +178,9 @@ cases! {
     values_that_read_the_licence: "configlicensesideeffect",
     hosts_of_the_vendors_own: "customhostnames",
     every_kind_of_kots: "kotskinds",
+    manifests_of_many_kinds: "manifests",
     a_config_that_is_not_complete: "needsconfig",
+    a_version_that_is_rendered_again: "renderdir",
     a_chart_rendered_into_the_application: "replicatedhelm",
     values_that_a_chart_requires: "required-helm-values",
     a_required_value_that_is_missing: "required-helm-values-missing",

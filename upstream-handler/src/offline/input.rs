@@ -96,14 +96,18 @@ fn installation(job: &Job, license: &License, stored: Installation) -> Installat
         channel_id: first([&options.channel_id, &stored.channel_id, &channel.channel_id]),
         channel_name: first([&release.channel_name, &stored.channel_name, &channel.channel_name]),
         version_label: first([&release.version_label, &stored.version_label, ""]),
-        is_required: release.is_required,
-        release_notes: release.release_notes.clone(),
-        replicated_registry_domain: registry.clone(),
-        replicated_proxy_domain: proxy.clone(),
-        replicated_chart_names: release.chart_names.clone(),
-        known_images: stored.known_images,
-        encryption_key: stored.encryption_key,
-        ..Installation::default()
+        is_required: release.is_required || stored.is_required,
+        release_notes: first([&release.release_notes, &stored.release_notes, ""]),
+        replicated_registry_domain: first([registry, &stored.replicated_registry_domain, ""]),
+        replicated_proxy_domain: first([proxy, &stored.replicated_proxy_domain, ""]),
+        replicated_chart_names: if release.chart_names.is_empty() {
+            stored.replicated_chart_names.clone()
+        } else {
+            release.chart_names.clone()
+        },
+        // What was found in an earlier rendering is found anew.
+        yaml_errors: Vec::new(),
+        ..stored
     }
 }
 
