@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 use thiserror::Error;
 
 /// How long a write waits for another one.
@@ -66,6 +66,15 @@ impl Pools {
             .busy_timeout(BUSY_WAIT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // In line behind the rollback of a write that was given up.
+                    connection.ping().await?;
+                    // SQLite ends a transaction by itself when a commit finds the disk full. The driver
+                    // still takes it for open, so that nothing could be written on this connection again.
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .acquire_timeout(WRITE_WAIT)
             .test_before_acquire(false)
             .connect_with(options.clone())
@@ -122,6 +131,16 @@ mod tests {
         let (id,): (i64,) =
             sqlx::query_as("SELECT id FROM one").fetch_one(&pools.reader).await.expect("read");
         assert_eq!(id, 7);
+        pools.close().await;
+
+        let pools = Pools::open(&path, &ours).await.expect("it is opened");
+        let mut tx = pools.writer.begin_with("BEGIN IMMEDIATE").await.expect("begun");
+        // As a full disk ends it.
+        sqlx::query("ROLLBACK").execute(&mut *tx).await.expect("ended behind the driver's back");
+        tx.commit().await.expect_err("there is nothing to commit");
+        let mut tx = pools.writer.begin_with("BEGIN IMMEDIATE").await.expect("writes go on");
+        sqlx::query("INSERT INTO one (id) VALUES (8)").execute(&mut *tx).await.expect("written");
+        tx.commit().await.expect("committed");
         pools.close().await;
 
         let other = migrations("CREATE TABLE other (id INTEGER PRIMARY KEY) STRICT");
