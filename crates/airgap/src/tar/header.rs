@@ -35,6 +35,11 @@ impl Header {
     pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Self, HeaderFault> {
         check_sum(block)?;
         let format = Format::of(block)?;
+        // Mode, owner, group, time and device mean nothing here; but Python's tarfile ends without a word at a header in
+        // which one of them is no number.
+        for field in [100..108, 108..116, 116..124, 136..148, 329..337, 337..345] {
+            check_number(&block[field])?;
+        }
         let mut name = text(&block[..100]).to_vec();
         // GNU's own format keeps times of incremental archives where POSIX keeps the prefix. Python's tarfile takes
         // whatever is there for a part of the name, in every format.
@@ -122,6 +127,15 @@ fn number(field: &[u8]) -> Result<u64, HeaderFault> {
     })
 }
 
+/// Whether a field that may be negative holds a number: base 256 in the two forms that all programs know, or octal.
+fn check_number(field: &[u8]) -> Result<(), HeaderFault> {
+    match field.first() {
+        Some(0x80 | 0xff) => Ok(()),
+        Some(0x81..) => Err(HeaderFault::Number),
+        _ => number(field).map(drop),
+    }
+}
+
 /// The sum of all bytes, the checksum's own taken as spaces. Some old programs summed signed bytes.
 fn check_sum(block: &[u8; BLOCK]) -> Result<(), HeaderFault> {
     let sum = |value: fn(u8) -> i64| {
@@ -168,5 +182,25 @@ mod tests {
         let beyond = "a size is beyond what a file can have";
         assert_eq!(check(&[0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]), beyond);
         assert_eq!(check(&[0xbf, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]), beyond);
+    }
+
+    #[test]
+    fn fields_that_mean_nothing_here_hold_numbers_all_the_same() {
+        let block = |field: &[u8; 8]| {
+            let mut block = [0; BLOCK];
+            block[0] = b'a';
+            block[108..116].copy_from_slice(field);
+            let sum: u32 = block.iter().map(|it| u32::from(*it)).sum::<u32>() + 8 * 32;
+            block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            Header::parse(&block).map(|it| it.name)
+        };
+        for good in
+            [b"0001750\0", b"\0\0\0\0\0\0\0\0", b"  1750 \0", b"\xff\xff\xff\xff\xff\xff\xff\xfe"]
+        {
+            assert_eq!(block(good).as_deref(), Ok(&b"a"[..]), "{good:?}");
+        }
+        for bad in [b"000x750\0", b"\x81\0\0\0\0\0\0\0"] {
+            assert_eq!(block(bad), Err(HeaderFault::Number), "{bad:?}");
+        }
     }
 }
