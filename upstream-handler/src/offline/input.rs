@@ -31,9 +31,13 @@ impl Given {
     /// Reads it; `root` is the folder of the release's files.
     pub(super) fn read(job: &Job, root: &Path) -> Result<Self, OfflineError> {
         let (mut notes, mut is_unlicensed) = (Vec::new(), false);
+        let mut trusted = RootKeys::production();
+        for path in &job.license_root_keys {
+            trusted.add_pem(&text(path)?).map_err(|error| content(path, &error))?;
+        }
         let own = |name: &str| Some(root.join(USERDATA).join(name)).filter(|it| it.is_file());
         let license = if let Some(path) = job.license.clone().or_else(|| own("license.yaml")) {
-            license(&path, &job.license_root_keys, &mut notes)?
+            license(&path, &trusted, &mut notes)?
         } else {
             is_unlicensed = true;
             VerifiedLicense {
@@ -114,18 +118,22 @@ fn installation(job: &Job, license: &License, stored: Installation) -> Installat
 /// Reads a licence. One that does not verify is used as it is written: nothing is deployed from here.
 fn license(
     path: &Path,
-    root_keys: &[PathBuf],
+    trusted: &RootKeys,
     notes: &mut Vec<String>,
 ) -> Result<VerifiedLicense, OfflineError> {
     let raw = text(path)?;
-    let mut trusted = RootKeys::production();
-    for path in root_keys {
-        trusted.add_pem(&text(path)?).map_err(|error| content(path, &error))?;
-    }
-    match verify(&raw, &trusted) {
+    match verify(&raw, trusted) {
         Ok(license) => Ok(license),
         Err(error) => {
             let mut document = yaml::to_value(&raw).map_err(|error| content(path, &error))?;
+            let kind = document.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default();
+            if kind != "License" {
+                let what = match kind {
+                    "" => "it is no licence: it has no kind".to_owned(),
+                    kind => format!("it is no licence, but a {kind}"),
+                };
+                return Err(OfflineError::Content { path: path.to_owned(), what });
+            }
             let spec = document.get_mut("spec").map(serde_json::Value::take).unwrap_or_default();
             let license: License = yaml::from_value(spec).map_err(|error| content(path, &error))?;
             notes.push(format!(

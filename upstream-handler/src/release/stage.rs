@@ -319,10 +319,12 @@ impl<'a> Stage<'a> {
                 // What is missing has been told; it may be what the rest is made with.
                 Err(error) if reduced.is_some() && !error.is_io() => {
                     self.found.notes.push(format!(
-                        "the Helm release `{}` is not shown rendered: {}",
+                        "the Helm release `{}` is not shown rendered and its images are not known: {}",
                         chart.release_name,
                         error.told()
                     ));
+                    self.found.charts.push(chart);
+                    return Ok(());
                 }
                 other => other?,
             }

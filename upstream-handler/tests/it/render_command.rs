@@ -114,6 +114,26 @@ fn a_missing_licence_is_told_where_templates_read_it() {
 }
 
 #[test]
+fn what_is_no_licence_and_no_key_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), &[("release/map.yaml", CONFIG_MAP), ("map.yaml", CONFIG_MAP)]);
+    let refused = |flag: &str, file: &str| {
+        let arguments = ["render", "release", "--out", "out", flag, file];
+        let output = kotsadm().args(arguments).current_dir(folder.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(
+        refused("--license", "map.yaml"),
+        "Error: map.yaml: it is no licence, but a ConfigMap\n"
+    );
+    assert!(refused("--license-root-key", "map.yaml").starts_with("Error: map.yaml: "));
+    assert!(
+        refused("--license-root-key", "gone.pem").starts_with("Error: could not read gone.pem: ")
+    );
+}
+
+#[test]
 fn what_does_not_render_is_listed_and_the_rest_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let broken = CONFIG_MAP.replace("b}", "'{{repl NoSuchFunction }}'}");
