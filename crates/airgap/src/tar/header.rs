@@ -116,6 +116,10 @@ fn number(field: &[u8]) -> Result<u64, HeaderFault> {
             })
             .ok_or(HeaderFault::Overflow);
     }
+    // GNU tar passes over one zero byte before a number, others take the field for empty.
+    if field.first() == Some(&0) && field.iter().any(|it| *it != 0) {
+        return Err(HeaderFault::Number);
+    }
     let digits = text(field).trim_ascii();
     if digits.first() == Some(&b'-') {
         return Err(HeaderFault::Negative);
@@ -179,6 +183,7 @@ mod tests {
         assert_eq!(check(b"-0000000017\0"), "a size is negative");
         assert_eq!(check(&[0xff; 12]), "a size is negative");
         assert_eq!(check(b"0000000001a\0"), "a number in the header is not one");
+        assert_eq!(check(b"\x000000000071\0"), "a number in the header is not one");
         let beyond = "a size is beyond what a file can have";
         assert_eq!(check(&[0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]), beyond);
         assert_eq!(check(&[0xbf, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]), beyond);
