@@ -66,14 +66,13 @@ fn images_of_a_bundle_are_in_the_registry_before_the_deploy() {
 }
 
 /// The real `preflight`: the one the variable names, else one on PATH.
-#[expect(clippy::print_stderr, reason = "what is skipped says so")]
 fn preflight() -> Option<PathBuf> {
     let found = std::env::var_os("KOTS_PREFLIGHT").map(PathBuf::from).or_else(|| {
         let path = std::env::var_os("PATH")?;
         std::env::split_paths(&path).map(|it| it.join("preflight")).find(|it| it.is_file())
     });
     if found.is_none() {
-        eprintln!("skipped: the preflight program is neither KOTS_PREFLIGHT nor on PATH");
+        skipped::skipped!("the preflight program is neither KOTS_PREFLIGHT nor on PATH");
     }
     found
 }

@@ -6,11 +6,10 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kinds::config::{Config, ConfigValues, Given};
-use sha2::Digest as _;
 use wire::config::UpdateConfigRequest;
 
 use super::config_values::{answer, end, not_deployed, refuse};
-use super::once::{Once, Slot, digest};
+use super::once::{self, Once, Whole};
 use super::reply::Failure;
 use super::{apps, body};
 use crate::config;
@@ -29,11 +28,7 @@ pub(crate) async fn put(
 }
 
 async fn save(shared: &Shared, slug: String, request: Request) -> Result<Response, Failure> {
-    let slot = Slot::take(shared, request.headers()).await?;
-    let mut digest = digest(request.method(), request.uri());
-    let bytes = body::read(request.into_body()).await?;
-    digest.update(&bytes);
-    let digest = hex::encode(digest.finalize());
+    let Whole { slot, digest, bytes } = once::read(shared, request).await?;
     let asked: UpdateConfigRequest =
         body::json(&bytes, StatusCode::BAD_REQUEST, "failed to decode request body")?;
     let app = apps::find(shared, &slug)

@@ -10,11 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use kinds::config::{ConfigValues, Given};
 use kinds::gvk::KindError;
 use kinds::release::NotDeployable;
-use sha2::Digest as _;
 use wire::config::{ConfigValuesReply, ConfigValuesRequest};
 
 use super::deploy::{after_checks, refusal};
-use super::once::{Once, Slot, digest};
+use super::once::{self, Once, Whole};
 use super::reply::{Failure, Reply};
 use super::{apps, body};
 use crate::config;
@@ -36,11 +35,7 @@ pub(crate) async fn post(
 }
 
 async fn set(shared: &Shared, slug: String, request: Request) -> Result<Response, Failure> {
-    let slot = Slot::take(shared, request.headers()).await?;
-    let mut digest = digest(request.method(), request.uri());
-    let bytes = body::read(request.into_body()).await?;
-    digest.update(&bytes);
-    let digest = hex::encode(digest.finalize());
+    let Whole { slot, digest, bytes } = once::read(shared, request).await?;
     let asked: ConfigValuesRequest =
         body::json(&bytes, StatusCode::BAD_REQUEST, "failed to decode request body")?;
     let app = apps::find(shared, &slug)

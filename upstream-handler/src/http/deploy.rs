@@ -6,10 +6,9 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kinds::release::NotDeployable;
-use sha2::Digest as _;
 use wire::deploy::{DeployReply, DeployRequest};
 
-use super::once::{Once, Slot, digest};
+use super::once::{self, Once, Whole};
 use super::reply::{Failure, Reply};
 use super::versions::Shown;
 use super::{apps, body};
@@ -60,11 +59,7 @@ async fn run(
     again: Again,
     reply: Reply,
 ) -> Result<Response, Failure> {
-    let slot = Slot::take(shared, request.headers()).await?;
-    let mut digest = digest(request.method(), request.uri());
-    let bytes = body::read(request.into_body()).await?;
-    digest.update(&bytes);
-    let digest = hex::encode(digest.finalize());
+    let Whole { slot, digest, bytes } = once::read(shared, request).await?;
     if again == Again::No {
         let _: DeployRequest =
             body::json(&bytes, StatusCode::BAD_REQUEST, "failed to decode request body")?;

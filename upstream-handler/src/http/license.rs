@@ -4,12 +4,11 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kinds::license::{EntitlementValue, VerifiedLicense};
-use sha2::Digest as _;
 use std::sync::Arc;
 use wire::ZERO_TIME;
 use wire::license::{Entitlement, License, LicenseReply, LicenseRequest};
 
-use super::once::{Slot, digest};
+use super::once::{self, Whole};
 use super::reply::{Failure, Reply};
 use super::{apps, body};
 use crate::context::{LeaseError, Shared};
@@ -32,11 +31,7 @@ pub(crate) async fn put(
 }
 
 async fn sync(shared: &Shared, slug: String, request: Request) -> Result<Response, Failure> {
-    let slot = Slot::take(shared, request.headers()).await?;
-    let mut digest = digest(request.method(), request.uri());
-    let bytes = body::read(request.into_body()).await?;
-    digest.update(&bytes);
-    let digest = hex::encode(digest.finalize());
+    let Whole { slot, digest, bytes } = once::read(shared, request).await?;
     let asked: LicenseRequest =
         body::json(&bytes, StatusCode::INTERNAL_SERVER_ERROR, "failed to decode request")?;
     let app = apps::find(shared, &slug)

@@ -9,12 +9,11 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use sha2::Digest as _;
 use wire::license::NewLicenseReply;
 
 use super::body;
 use super::config_values::{self, decode};
-use super::once::{Once, Slot, digest};
+use super::once::{self, Once, Whole};
 use super::reply::{Failure, Reply, chain};
 use super::upstream_update;
 use crate::context::Shared;
@@ -48,11 +47,7 @@ pub(crate) async fn post(State(shared): State<Shared>, request: Request) -> Resp
 }
 
 async fn new(shared: &Shared, request: Request) -> Result<Response, Failure> {
-    let slot = Slot::take(shared, request.headers()).await?;
-    let mut digest = digest(request.method(), request.uri());
-    let bytes = body::read(request.into_body()).await?;
-    digest.update(&bytes);
-    let digest = hex::encode(digest.finalize());
+    let Whole { slot, digest, bytes } = once::read(shared, request).await?;
     let asked: Asked =
         body::json(&bytes, StatusCode::BAD_REQUEST, "failed to decode request body")?;
     let wish =
@@ -81,11 +76,7 @@ pub(crate) async fn resume(State(shared): State<Shared>, request: Request) -> Re
 }
 
 async fn resume_install(shared: &Shared, request: Request) -> Result<Response, Failure> {
-    let slot = Slot::take(shared, request.headers()).await?;
-    let mut digest = digest(request.method(), request.uri());
-    let bytes = body::read(request.into_body()).await?;
-    digest.update(&bytes);
-    let digest = hex::encode(digest.finalize());
+    let Whole { slot, digest, bytes } = once::read(shared, request).await?;
     let asked: Resumed =
         body::json(&bytes, StatusCode::INTERNAL_SERVER_ERROR, "failed to decode request body")?;
     let app = shared

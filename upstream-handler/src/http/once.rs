@@ -16,11 +16,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedMutexGuard;
 
+use super::body;
 use super::reply::{Failure, Reply};
 use crate::context::Shared;
 use crate::faults;
@@ -42,6 +45,28 @@ pub(crate) struct Slot {
     key: Option<String>,
     earlier: Option<Recorded>,
     lock: Option<OwnedMutexGuard<()>>,
+}
+
+/// A request whose body is small, as it came.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) slot: Slot,
+    /// Tells it from other requests.
+    pub(crate) digest: String,
+    pub(crate) bytes: Bytes,
+}
+
+/// Waits for a request's place in line and reads its body.
+///
+/// # Errors
+///
+/// The key cannot be one or is being answered; the body is too large or did not arrive.
+pub(crate) async fn read(shared: &Shared, request: Request) -> Result<Whole, Failure> {
+    let slot = Slot::take(shared, request.headers()).await?;
+    let mut digest = digest(request.method(), request.uri());
+    let bytes = body::read(request.into_body()).await?;
+    digest.update(&bytes);
+    Ok(Whole { slot, digest: hex::encode(digest.finalize()), bytes })
 }
 
 /// What carries a request out may store its answer with its effect.

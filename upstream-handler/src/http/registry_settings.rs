@@ -9,12 +9,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
-use sha2::Digest as _;
 use wire::app::TaskStatusReply;
 use wire::push::RegistryReply;
 
 use super::body;
-use super::once::{Once, Slot, digest};
+use super::once::{self, Once, Whole};
 use super::reply::{Failure, Reply};
 use crate::context::{LeaseError, Shared};
 use crate::registry_settings::{
@@ -79,11 +78,7 @@ pub(crate) async fn put(
 }
 
 async fn save(shared: &Shared, slug: String, request: Request) -> Result<Response, Failure> {
-    let slot = Slot::take(shared, request.headers()).await?;
-    let mut digest = digest(request.method(), request.uri());
-    let bytes = body::read(request.into_body()).await?;
-    digest.update(&bytes);
-    let digest = hex::encode(digest.finalize());
+    let Whole { slot, digest, bytes } = once::read(shared, request).await?;
     let asked = Body::read(&bytes)?;
     let app = app_of(shared, &slug).await?;
     let act = |once: Arc<Once>| {

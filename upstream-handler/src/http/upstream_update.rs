@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use wire::SuccessReply;
 use wire::update::UpstreamUpdateRequest;
 
-use super::once::{Once, Slot, digest};
+use super::once::{self, Once, Slot, Whole, digest};
 use super::reply::{Failure, Reply};
 use super::upload::{self, Received, Receiver, Take};
 use super::{apps, body, config_values};
@@ -94,11 +94,7 @@ async fn fetch(
     asked: &Asked,
     request: Request,
 ) -> Result<Response, Failure> {
-    let slot = Slot::take(shared, request.headers()).await?;
-    let mut digest = digest(request.method(), request.uri());
-    let bytes = body::read(request.into_body()).await?;
-    digest.update(&bytes);
-    let digest = hex::encode(digest.finalize());
+    let Whole { slot, digest, bytes } = once::read(shared, request).await?;
     let wanted = Wanted {
         channel_id: if asked.channel_id.is_empty() {
             app.selected_channel_id.clone()

@@ -236,7 +236,7 @@ fn compare(seed: u64) {
     }
     let python = by_python(folder.path(), accepted.len());
     if python.is_none() {
-        eprintln!("skipped for Python: there is no program `python3`");
+        skipped::skipped!("the comparison with Python: there is no program `python3`");
     }
     for (at, (bytes, files)) in accepted.iter().enumerate() {
         let keep = |who: &str, found: &Files| {
