@@ -4,7 +4,7 @@ use airgap::ReleaseFile;
 use kinds::airgap::EmbeddedClusterArtifacts;
 use sample::docker_registry::Server;
 
-use crate::harness::{AIRGAPPED, Console, bundle};
+use crate::harness::{Console, airgapped, bundle};
 use crate::images::{expected, images, tags};
 
 /// A bundle with images and what an embedded cluster is updated from.
@@ -96,13 +96,13 @@ fn what_an_embedded_cluster_needs_gets_to_the_registry_and_the_console() {
     assert!(twice.is_empty(), "sent although it was confirmed: {twice:?}");
 
     // And what was brought in is what `deploy` goes on with.
-    let mut args = AIRGAPPED;
-    args[3] = "cluster.airgap";
+    let args = airgapped("cluster.airgap");
     let deploy = [&args[..], &["--kotsadm-registry", &registry, "--registry-plain-http"]].concat();
     console.kots(&deploy).assert(0);
     insta::assert_snapshot!(show(&console.kots(&["get", "versions", sample::APP_SLUG])), @r"
     VERSION    SEQUENCE    STATUS    SOURCE    CHANNEL ID    CHANNEL SEQUENCE
-    1.1.0    2    deployed    Config Change    2fVbTqW8hL0dYkXcRzM4uJpS1aN    2
+    1.1.0    3    deployed    Config Change    2fVbTqW8hL0dYkXcRzM4uJpS1aN    2
+    1.1.0    2    pending    Registry Change    2fVbTqW8hL0dYkXcRzM4uJpS1aN    2
     1.1.0    1    pending    Airgap Update    2fVbTqW8hL0dYkXcRzM4uJpS1aN    2
     1.0.0    0    deployed    Airgap Install    2fVbTqW8hL0dYkXcRzM4uJpS1aN    1
     -> 0

@@ -13,17 +13,7 @@ fn installs_and_upgrades_without_a_server() {
         command.args(["--embedded", "site", "--license-root-key"]).arg(&root);
         run(command)
     };
-    let install = [
-        "install",
-        sample::APP_SLUG,
-        "--license-file",
-        "license.yaml",
-        "--config-values",
-        "config-values.yaml",
-        "--airgap-bundle",
-        "1.0.0.airgap",
-    ];
-    kots(&install).assert(0);
+    kots(&[&INSTALL[..], &["--airgap-bundle", "1.0.0.airgap"]].concat()).assert(0);
     let ran = kots(&AIRGAPPED);
     ran.assert(0);
     insta::assert_snapshot!(ran.whole(), @r"

@@ -362,3 +362,10 @@ pub(crate) const AIRGAPPED: [&str; 8] = [
     "--config-values",
     "config-values.yaml",
 ];
+
+/// The same with another bundle.
+pub(crate) fn airgapped(bundle: &str) -> [&str; 8] {
+    let mut args: [&str; 8] = AIRGAPPED;
+    args[3] = bundle;
+    args
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sample::docker_registry::Server;
 use sample::images::{ImageSpec, Images, Layer};
 
-use crate::harness::{AIRGAPPED, Console, INSTALL, Ran, bare, bundle, run};
+use crate::harness::{Console, INSTALL, Ran, airgapped, bare, bundle, run};
 
 /// Three images that share a layer; one layer is larger than a part of an upload.
 pub(crate) fn images() -> Images {
@@ -55,8 +55,7 @@ fn images_of_a_bundle_are_pushed_and_then_the_release_is_deployed() {
     let images = images();
     write(&console, &images);
     let registry = format!("127.0.0.1:{}/apps", server.port());
-    let mut args = AIRGAPPED;
-    args[3] = "images.airgap";
+    let args = airgapped("images.airgap");
     let args = [
         &args[..],
         &["--kotsadm-registry", &registry, "--registry-plain-http", "--registry-parallelism=1"],
@@ -153,8 +152,7 @@ fn a_registry_that_is_named_later_is_in_the_manifests_after_the_same_command() {
     let Some(server) = Server::plain() else { return };
     let console = Console::with_first_version_airgapped();
     write(&console, &images());
-    let mut args = AIRGAPPED;
-    args[3] = "images.airgap";
+    let args = airgapped("images.airgap");
     console.kots(&[&args[..], &["--disable-image-push"]].concat()).assert(0);
     assert!(!deployed(&console).contains("127.0.0.1"), "no registry is known yet");
     let registry = format!("127.0.0.1:{}/apps", server.port());
@@ -210,8 +208,7 @@ fn a_registry_that_others_fill_is_set_to_be_read_only() {
     let image = |name: &str| ImageSpec { name: name.to_owned(), layers: vec![] };
     let names = ["a.example/web:1.1.0", "a.example/worker:1.1.0", "a.example/cache:7.4"];
     write(&console, &Images::new(&names.map(image)));
-    let mut args = AIRGAPPED;
-    args[3] = "images.airgap";
+    let args = airgapped("images.airgap");
     let registry = format!("127.0.0.1:{}/apps", server.port());
     let push =
         ["admin-console", "push-images", "images.airgap", &registry, "--registry-plain-http"];
@@ -226,8 +223,7 @@ fn a_registry_that_others_fill_is_set_to_be_read_only() {
 fn without_a_registry_nothing_is_sent_anywhere() {
     let console = Console::with_first_version_airgapped();
     write(&console, &images());
-    let mut args = AIRGAPPED;
-    args[3] = "images.airgap";
+    let args = airgapped("images.airgap");
     let ran = console.kots(&args);
     ran.assert(1);
     insta::assert_snapshot!(ran.whole(), @r"

@@ -2,7 +2,7 @@
 
 use sample::license::Builder;
 
-use crate::harness::{AIRGAPPED, Console, INSTALL, ONLINE, Ran, bundle};
+use crate::harness::{AIRGAPPED, Console, INSTALL, ONLINE, Ran, airgapped, bundle};
 use crate::proxy::Proxy;
 
 /// A refusal: exit 1, nothing sent that changes anything, nothing on stdout but the first bullets.
@@ -324,6 +324,18 @@ fn a_server_that_says_no() {
 }
 
 #[test]
+fn an_address_that_is_none_is_refused_before_anything_is_said() {
+    let console = Console::start();
+    let ran = console.kots_at("ftp://k.example", &ONLINE);
+    ran.assert(1);
+    insta::assert_snapshot!(ran.whole(), @r"
+    Error: kotsadm URL `ftp://k.example` has another scheme than http or https; allowed: http://HOST[:PORT][/PREFIX] or https://…
+    hint: pass a URL such as https://kotsadm.example:8800 to --kotsadm-url
+    -> 1
+    ");
+}
+
+#[test]
 fn images_are_never_forgotten_silently() {
     let console = Console::with_first_version_airgapped();
     let mut spec = bundle("1.1.0").edit(|it| it.saved_images = vec!["alpine:3.19.1".to_owned()]);
@@ -332,8 +344,7 @@ fn images_are_never_forgotten_silently() {
         bytes: b"an image".to_vec(),
     });
     spec.write(&console.path("images.airgap")).unwrap();
-    let mut args: Vec<&str> = AIRGAPPED.to_vec();
-    args[3] = "images.airgap";
+    let mut args = airgapped("images.airgap").to_vec();
     args.extend(["--kotsadm-registry", "registry.example:5000/apps"]);
     insta::assert_snapshot!(refused(&console, &args), @r"
     Error: failed to read image `images/docker-archive/docker.io/library/alpine/3.19.1` in airgap bundle: cut short: the tar ends after 8 bytes, inside a header
