@@ -1,5 +1,5 @@
 //! Charts of `kots.io/v1beta1` with `useHelmInstall`, from the release to the cluster, with the real
-//! `helm` against the fake API server.
+//! `helm` against the fake API server; and what is told where there is none.
 
 use airgap::ReleaseFile;
 
@@ -90,4 +90,23 @@ async fn sub_charts_of_one_name_keep_their_objects() {
     assert_eq!(text("first").as_deref(), Some("own"));
     assert_eq!(text("second").as_deref(), Some("other"));
     assert_eq!(text("third"), None);
+}
+
+#[tokio::test]
+async fn checks_of_charts_that_are_missed_are_told_with_the_version() {
+    let mut site = ClusterSite::fake().await;
+    // An empty value is none.
+    site.site.env("KOTS_HELM", "");
+    site.site.env("PATH", "/nowhere");
+    site.begin_release(0, charts(&[], "")).await;
+    site.end_of(0).await.ok();
+    let mut spec = sample::bundle::BundleSpec::sample("1.0.0").unwrap();
+    spec.airgap.version_label = "1.1.0".to_owned();
+    spec.airgap.update_cursor = "2".to_owned();
+    spec.files = charts(&[("web", 0, "")], "# kind: Preflight\n");
+    site.site.upload(&spec).await.ok();
+    let versions = site.site.versions().await;
+    let made = versions.iter().find(|it| it["sequence"] == 1).unwrap();
+    let told = made["statusInfo"].as_str().unwrap_or_default();
+    assert!(told.starts_with("preflights inside of the chart `web` are not known"), "{made}");
 }
