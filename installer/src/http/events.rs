@@ -99,6 +99,9 @@ impl Following {
             if let Some(frame) = self.ready.pop_front() {
                 return Some(frame);
             }
+            if !self.session.lasts(&self.site) {
+                return None;
+            }
             self.watch.mark_unchanged();
             let events = self.site.store.events_after(self.cursor, None, PAGE).await.ok()?;
             if let Some(last) = events.last() {
@@ -109,9 +112,7 @@ impl Following {
             tokio::select! {
                 changed = self.watch.changed() => changed.ok()?,
                 () = self.site.stop.cancelled() => return None,
-                () = tokio::time::sleep(SILENCE) => {
-                    return self.session.lasts(&self.site).then(|| Bytes::from_static(b":\n\n"));
-                }
+                () = tokio::time::sleep(SILENCE) => return Some(Bytes::from_static(b":\n\n")),
             }
         }
     }
