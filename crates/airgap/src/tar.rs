@@ -287,7 +287,11 @@ impl<R: Read> TarReader<R> {
         if self.read_full(&mut bytes)? != bytes.len() {
             return Err(ArchiveError::Cut { name: None, at: self.at });
         }
-        bytes.truncate(usize::try_from(header.size).unwrap_or(usize::MAX));
+        let rest = bytes.split_off(usize::try_from(header.size).unwrap_or(usize::MAX));
+        // GNU tar reads a name up to the next zero byte, Python records up to the end of the block.
+        if rest.iter().any(|it| *it != 0) {
+            return Err(self.fault(HeaderFault::ExtensionEnd));
+        }
         Ok(bytes)
     }
 

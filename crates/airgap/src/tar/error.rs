@@ -179,6 +179,9 @@ pub enum HeaderFault {
     /// An extension of unreasonable size.
     #[error("an extension header is larger than 256 KiB")]
     ExtensionTooLarge,
+    /// Bytes after the end of an extension, which some programs take for a part of it.
+    #[error("an extension header goes on behind its end")]
+    ExtensionEnd,
     /// A PAX path and a GNU long name.
     #[error("an entry has a PAX path and a GNU long name")]
     TwoNames,

@@ -149,6 +149,16 @@ fn a_name_that_some_programs_read_longer_is_refused() {
 }
 
 #[test]
+fn an_extension_that_some_programs_read_further_is_refused() {
+    for (kind, magic) in [(b'L', b"ustar  \0"), (b'x', b"ustar\x0000")] {
+        let tar = Tar::default();
+        let tar = tar.header(b"x", kind, b"00000000010", |it| it[257..265].copy_from_slice(magic));
+        let text = check(&tar.data(b"9 path=a\n and more").file("a").end());
+        assert!(text.ends_with("an extension header goes on behind its end"), "{text}");
+    }
+}
+
+#[test]
 fn what_macos_adds_is_passed_over() {
     let archive = Tar::default()
         .pax(&["mtime=1.5", "LIBARCHIVE.xattr.com.apple.provenance=AQIA"])
