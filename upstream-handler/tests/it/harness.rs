@@ -179,12 +179,10 @@ impl Site {
         self
     }
 
-    /// Sets a variable for the next start.
+    /// Sets a variable for the next start. An empty one is none, and hides that of the tests.
     pub(crate) fn env(&mut self, name: &'static str, value: &str) {
         self.envs.retain(|(it, _)| *it != name);
-        if !value.is_empty() {
-            self.envs.push((name, value.to_owned()));
-        }
+        self.envs.push((name, value.to_owned()));
     }
 
     pub(crate) fn command(&self) -> Command {
