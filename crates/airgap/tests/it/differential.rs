@@ -216,7 +216,6 @@ fn what_is_accepted_is_read_by_others_as_the_same_or_not_at_all() {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped comparison says so")]
 fn compare(seed: u64) {
     let seeds = sound();
     let mut numbers = Numbers(seed);
