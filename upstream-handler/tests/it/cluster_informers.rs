@@ -39,6 +39,17 @@ async fn replicas(site: &ClusterSite, ready: i64) {
     site.put_status("apps/v1", "Deployment", &site.namespace, "web", status).await;
 }
 
+/// Waits until the deployment is in `state` for a reason that holds `part`; either may come first.
+async fn told(site: &ClusterSite, state: &str, part: &str) -> String {
+    let status = site
+        .wait_for_state(|it| {
+            let it = &it["resourceStates"][0];
+            it["state"] == state && it["reason"].as_str().is_some_and(|it| it.contains(part))
+        })
+        .await;
+    shown(&status)[0].clone()
+}
+
 fn shown(status: &Value) -> Vec<String> {
     status["resourceStates"]
         .as_array()
@@ -144,13 +155,8 @@ async fn a_crash_is_told_with_its_last_lines() {
     site.create("v1", "Pod", "shop", pod, "test").await;
     site.fake_kube().put_log("shop", "web-1", "starting\nno database at db:5432\n");
     replicas(&site, 0).await;
-    let status = site
-        .wait_for_state(|it| {
-            it["resourceStates"][0]["reason"].as_str().is_some_and(|it| it.contains("Crash"))
-        })
-        .await;
     assert_eq!(
-        shown(&status)[0],
+        told(&site, "unavailable", "Crash").await,
         "deployment/web unavailable: container app of pod web-1: CrashLoopBackOff: it ended with code 1, 3 \
          restarts; its last lines: starting | no database at db:5432"
     );
@@ -182,14 +188,8 @@ async fn a_pod_without_a_node_and_an_image_that_is_not_there_are_told() {
     }]});
     site.create("v1", "Pod", "shop", pod("web-1", unscheduled), "test").await;
     replicas(&site, 0).await;
-    let is_told = |part: &'static str| {
-        move |it: &Value| {
-            it["resourceStates"][0]["reason"].as_str().is_some_and(|it| it.contains(part))
-        }
-    };
-    let status = site.wait_for_state(is_told("Unschedulable")).await;
     assert_eq!(
-        shown(&status)[0],
+        told(&site, "unavailable", "Unschedulable").await,
         "deployment/web unavailable: pod web-1: Unschedulable: 0/3 nodes are available: 3 Insufficient memory"
     );
     let unpulled = json!({"containerStatuses": [{
@@ -197,9 +197,8 @@ async fn a_pod_without_a_node_and_an_image_that_is_not_there_are_told() {
         "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"web:1\""}},
     }]});
     site.put_status("v1", "Pod", "shop", "web-1", unpulled).await;
-    let status = site.wait_for_state(is_told("ImagePullBackOff")).await;
     assert_eq!(
-        shown(&status)[0],
+        told(&site, "unavailable", "ImagePullBackOff").await,
         "deployment/web unavailable: container app of pod web-1: ImagePullBackOff: Back-off pulling image \"web:1\""
     );
 }
