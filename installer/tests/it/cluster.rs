@@ -143,10 +143,14 @@ impl Cluster {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.command_of("upgrade", "linux", args)
+    }
+
+    fn command_of(&self, verb: &str, target: &str, args: &[&str]) -> Command {
         let site = &self.site;
         let mut command = Command::new(env!("CARGO_BIN_EXE_installer"));
         command
-            .args(["upgrade", "--target", "linux", "--manager-port", "0", "--license"])
+            .args([verb, "--target", target, "--manager-port", "0", "--license"])
             .arg(site.path("license.yaml"))
             .arg("--license-root-key")
             .arg(sample::keys::root_public_path())
@@ -305,6 +309,46 @@ fn what_the_cluster_does_not_have_is_named() {
             && text.contains("not for you"),
         "{text}"
     );
+}
+
+#[test]
+fn without_an_admin_console_the_step_fails_with_the_reason_and_can_be_done_again() {
+    let cluster = Cluster::start(Site::installed());
+    let folder = cluster.site.path("fixture");
+    std::fs::create_dir_all(&folder).unwrap();
+    let fixture = json!({ "state": "InstallationConfigured" });
+    std::fs::write(folder.join("fixture.json"), fixture.to_string()).unwrap();
+    let args = ["--namespace", NAMESPACE, "--fixture", folder.to_str().unwrap()];
+    let command = cluster.command_of("install", "kubernetes", &args);
+    let manager = Manager::start(command, "/api/kubernetes/install").login();
+    let setup = |path: &str| {
+        manager.post(path, &json!({})).ok();
+        let infra = manager.ended("/infra/status");
+        (infra["components"][0]["status"].clone(), infra["status"].clone(), manager.state())
+    };
+    let (component, status, state) = setup("/infra/setup");
+    assert_eq!(
+        component["description"],
+        "there is no admin console in the namespace sample-app: install it, or pass --embedded"
+    );
+    assert_eq!(
+        (component["state"].clone(), status["state"].clone()),
+        (json!("Failed"), json!("Failed"))
+    );
+    assert_eq!(state, "InfrastructureInstallFailed");
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": "kotsadm-0", "namespace": NAMESPACE, "labels": { "app": "kotsadm" } },
+        "spec": {},
+    });
+    cluster.create(&format!("/api/v1/namespaces/{NAMESPACE}/pods"), &pod);
+    let (component, status, state) = setup("/infra/setup?retry=true");
+    assert_eq!(
+        (component["state"].clone(), status["state"].clone()),
+        (json!("Succeeded"), json!("Succeeded"))
+    );
+    assert_eq!(state, "InfrastructureInstalled");
 }
 
 #[test]
