@@ -14,13 +14,11 @@ use crate::store::{StoreError, now_text};
 const COMPONENTS: &str = "infra";
 const ADMIN_CONSOLE: &str = "Admin Console";
 
-/// The components, the log and the status.
+/// The components, the log and the status. The status is read first: once it is an end, so is the rest.
 pub(crate) async fn view(site: &Site) -> Result<Infra, StoreError> {
-    Ok(Infra {
-        components: site.store.get(COMPONENTS).await?,
-        logs: site.store.log_text(Step::Infra).await?,
-        status: site.store.status(Step::Infra).await?,
-    })
+    let status = site.store.status(Step::Infra).await?;
+    let logs = site.store.log_text(Step::Infra).await?;
+    Ok(Infra { components: site.store.get(COMPONENTS).await?, logs, status })
 }
 
 /// Looks for the admin console.

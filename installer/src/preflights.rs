@@ -36,14 +36,15 @@ struct Results {
     output: Option<PreflightsOutput>,
 }
 
-/// The results and the status.
+/// The results and the status. The status is read first: once it is an end, so are the results.
 pub(crate) async fn view(site: &Site) -> Result<AppPreflights, StoreError> {
+    let status = site.store.status(Step::AppPreflights).await?;
     let results: Results = site.store.get(RESULTS).await?.unwrap_or_default();
     let has_strict = results.output.as_ref().is_some_and(has_strict_failures);
     Ok(AppPreflights {
         titles: results.titles,
         output: results.output,
-        status: site.store.status(Step::AppPreflights).await?,
+        status,
         has_strict_app_preflight_failures: has_strict,
         allow_ignore_app_preflights: true,
     })
