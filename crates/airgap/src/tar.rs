@@ -209,7 +209,11 @@ impl<R: Read> TarReader<R> {
                 return Err(ArchiveError::Kind { name: shown(), kind });
             }
             Kind::Link(_) => EntryKind::Link,
-            // Old tar programs had no type for folders, only the slash.
+            // Old tar programs had no type for folders, only the slash; which of two names has it is for each reader
+            // to say.
+            Kind::File if header.old_file && slash != header.name.ends_with(b"/") => {
+                return Err(ArchiveError::Name { name: shown(), fault: NameFault::FileWithSlash });
+            }
             Kind::File if slash && header.old_file => EntryKind::Directory,
             Kind::File if slash => {
                 return Err(ArchiveError::Name { name: shown(), fault: NameFault::FileWithSlash });

@@ -180,6 +180,20 @@ fn a_folder_of_before_posix_is_a_folder() {
 }
 
 #[test]
+fn two_names_of_which_one_is_a_folders_are_refused() {
+    // Python asks the header's name whether it is a folder, GNU tar the record's.
+    let old = |path: &str, name: &str| {
+        let path = format!("path={path}");
+        check(&Tar::default().pax(&[&path]).entry(name, 0, b"").end())
+    };
+    assert_snapshot!(old("long", "short/"), @"error: refused entry `long`: it is a regular file, but its name ends with a slash");
+    assert_snapshot!(old("long/", "short"), @"error: refused entry `long/`: it is a regular file, but its name ends with a slash");
+    assert_snapshot!(old("long/", "short/"), @"long/ 0");
+    let long = Tar::default().long_name("long").entry("short/", 0, b"1").end();
+    assert_snapshot!(check(&long), @"error: refused entry `long`: it is a regular file, but its name ends with a slash");
+}
+
+#[test]
 fn an_archive_without_end_marker_ends_at_its_last_entry() {
     assert_snapshot!(check(&Tar::default().file("a").0), @"a 1");
     assert_snapshot!(check(b""), @"");
