@@ -3,12 +3,18 @@
 //! Several members in a row are one stream, as for Go's `compress/gzip` and `gzip -d`. After the last member only zero
 //! bytes may follow (`gzip -d` ignores them); anything else is refused. The checksum of every member is compared.
 
+mod error;
+mod points;
+
 use std::io::{self, Read};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
-use thiserror::Error;
+use flate2::Crc;
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 use crate::limits::ArchiveLimits;
+pub use error::GzipError;
+use points::Points;
+pub(crate) use points::{Inside, Point, WINDOW};
 
 /// Compressed bytes read from the source at once.
 const INPUT: usize = 128 * 1024;
@@ -22,61 +28,6 @@ const FLAG_NAME: u8 = 0x08;
 const FLAG_COMMENT: u8 = 0x10;
 const FLAGS_RESERVED: u8 = 0xe0;
 
-/// Why a gzip stream cannot be read to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum GzipError {
-    /// The source holds no bytes at all.
-    #[error("empty: not a gzip stream")]
-    Empty,
-    /// The first bytes are not those of a gzip header.
-    #[error("not a gzip stream: it starts with {0:#04x} {1:#04x}, gzip with 0x1f 0x8b")]
-    NotGzip(u8, u8),
-    /// A header that no version of gzip writes.
-    #[error("gzip header at byte {at} is damaged: {what}")]
-    Header {
-        /// Compressed bytes before the fault.
-        at: u64,
-        /// What is wrong with it.
-        what: &'static str,
-    },
-    /// The source ended inside a member.
-    #[error("cut short: the gzip stream ends after {at} bytes, before its end")]
-    CutShort {
-        /// Compressed bytes there were.
-        at: u64,
-    },
-    /// The compressed data is not deflate.
-    #[error("damaged: invalid compressed data near byte {at}")]
-    Corrupt {
-        /// Compressed bytes before the fault.
-        at: u64,
-    },
-    /// The data decompressed, but is not what was compressed.
-    #[error("damaged: the gzip checksum at byte {at} does not match the data")]
-    Checksum {
-        /// Compressed bytes before the end of the member.
-        at: u64,
-    },
-    /// Something that is not gzip follows the stream.
-    #[error("bytes that are not gzip follow the stream at byte {at}")]
-    Trailing {
-        /// Compressed bytes before them.
-        at: u64,
-    },
-    /// More data than allowed.
-    #[error("decompresses to more than the allowed {limit} bytes")]
-    TooLarge {
-        /// The cap, in bytes.
-        limit: u64,
-    },
-    /// A gzip bomb.
-    #[error("decompresses to more than {limit} times its size, more than is allowed")]
-    Ratio {
-        /// The cap.
-        limit: u64,
-    },
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     First,
@@ -87,31 +38,39 @@ enum State {
     Failed(GzipError),
 }
 
-/// Where a member of a gzip stream begins. Reading can start there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Member {
-    /// Compressed bytes before it.
-    pub at: u64,
-    /// Decompressed bytes before it.
-    pub offset: u64,
-}
-
 /// The decompressed bytes of a gzip stream.
 ///
 /// Faults of the stream are `io::Error`s that hold a [`GzipError`]; any other error is the source's.
-#[derive(Debug)]
 pub struct Gunzip<R> {
     source: R,
     input: Box<[u8]>,
     start: usize,
     end: usize,
-    inflate: Decompress,
-    crc: Crc,
+    /// The last byte that was used.
+    last: u8,
+    inflate: Inflate,
+    /// Of the member so far; none for one that was entered inside.
+    crc: Option<Crc>,
     state: State,
     consumed: u64,
     produced: u64,
-    members: Vec<Member>,
+    /// The members after the first, without those less than [`MEMBER_SPACING`] after another.
+    members: Vec<Point>,
+    /// Where the current member begins, in decompressed bytes.
+    member: u64,
+    points: Option<Points>,
     limits: ArchiveLimits,
+}
+
+impl<R: std::fmt::Debug> std::fmt::Debug for Gunzip<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gunzip")
+            .field("source", &self.source)
+            .field("state", &self.state)
+            .field("consumed", &self.consumed)
+            .field("produced", &self.produced)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<R: Read> Gunzip<R> {
@@ -122,26 +81,71 @@ impl<R: Read> Gunzip<R> {
             input: vec![0; INPUT].into_boxed_slice(),
             start: 0,
             end: 0,
-            inflate: Decompress::new(false),
-            crc: Crc::new(),
+            last: 0,
+            inflate: Inflate::new(false, 15),
+            crc: Some(Crc::new()),
             state: State::First,
             consumed: 0,
             produced: 0,
             members: Vec::new(),
+            member: 0,
+            points: None,
             limits: *limits,
         }
     }
 
-    /// The members begun so far, without the first and without those less than 1 MiB after another.
-    pub fn members(&self) -> &[Member] {
-        &self.members
+    /// As [`Gunzip::new`], and notes places from which the stream can be read on.
+    pub(crate) fn noting(source: R, limits: &ArchiveLimits) -> Self {
+        Self { points: Some(Points::new()), ..Self::new(source, limits) }
+    }
+
+    /// Reads on from `point`, to which `source` was moved: one byte before it where that has unused bits. What is left
+    /// of its member is not compared with the checksum.
+    ///
+    /// # Errors
+    ///
+    /// When that byte cannot be read, and when nothing can begin there.
+    pub(crate) fn resume(
+        mut source: R,
+        point: &Point,
+        limits: &ArchiveLimits,
+    ) -> io::Result<Self> {
+        let mut last = [0];
+        if point.steps_back() > 0 {
+            source.read_exact(&mut last)?;
+        }
+        let mut gunzip = Self::new(source, limits);
+        (gunzip.consumed, gunzip.produced) = (point.at, point.offset);
+        gunzip.member = point.offset;
+        match &point.inside {
+            None => gunzip.state = State::Between,
+            Some(inside) => {
+                let wrong = GzipError::Corrupt { at: point.at };
+                let wrong = || io::Error::new(io::ErrorKind::InvalidData, wrong);
+                gunzip.inflate = inside.decoder(last[0]).ok_or_else(wrong)?;
+                gunzip.crc = None;
+                gunzip.state = State::Body;
+            }
+        }
+        Ok(gunzip)
+    }
+
+    /// Where the stream can be entered, as far as it was read, in its order: without its start, and without members
+    /// less than 1 MiB after another.
+    pub(crate) fn points(&mut self) -> Vec<Point> {
+        let mut points = self.points.as_mut().map(Points::take).unwrap_or_default();
+        points.append(&mut self.members);
+        points.sort_by_key(|it| it.offset);
+        points
     }
 
     fn note_member(&mut self) {
+        self.member = self.produced;
         let last = self.members.last().map_or(0, |it| it.offset);
         if self.produced - last >= MEMBER_SPACING {
             // Its first byte was read already.
-            self.members.push(Member { at: self.consumed - 1, offset: self.produced });
+            let (at, offset) = (self.consumed - 1, self.produced);
+            self.members.push(Point { at, offset, inside: None });
         }
     }
 
@@ -231,11 +235,13 @@ impl<R: Read> Gunzip<R> {
             |at| trailer.iter().skip(at).take(4).rfold(0, |sum, it| sum << 8 | u64::from(*it));
         let (crc, len) = (number(0), number(4));
         // The length is stored modulo 2^32.
-        if crc != u64::from(self.crc.sum()) || len != self.inflate.total_out() & 0xffff_ffff {
+        if let Some(sum) = &self.crc
+            && (crc != u64::from(sum.sum()) || len != self.inflate.total_out() & 0xffff_ffff)
+        {
             return Err(GzipError::Checksum { at: self.consumed }.into());
         }
         self.inflate.reset(false);
-        self.crc.reset();
+        self.crc = Some(Crc::new());
         Ok(())
     }
 
@@ -259,38 +265,81 @@ impl<R: Read> Gunzip<R> {
         Ok(None)
     }
 
+    /// Decompresses as far as the input at hand goes.
+    fn inflate(&mut self, out: &mut [u8], flush: InflateFlush) -> Result<usize, Fault> {
+        if !self.fill()? {
+            return Err(GzipError::CutShort { at: self.consumed }.into());
+        }
+        let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
+        let input = &self.input[self.start..self.end];
+        let status = self.inflate.decompress(input, out, flush);
+        // Both differences are at most the lengths of the two slices.
+        let used = usize::try_from(self.inflate.total_in() - before_in).unwrap_or(0);
+        let made = usize::try_from(self.inflate.total_out() - before_out).unwrap_or(0);
+        if let Some(last) = input[..used].last() {
+            self.last = *last;
+        }
+        self.start += used;
+        self.consumed += used as u64;
+        let Ok(status) = status else {
+            let error = GzipError::Corrupt { at: self.consumed };
+            // What came before the damage tells where it is.
+            self.state = State::Failed(error);
+            return if made > 0 { Ok(made) } else { Err(error.into()) };
+        };
+        if let Some(crc) = &mut self.crc {
+            crc.update(&out[..made]);
+        }
+        self.count(made as u64)?;
+        if status == Status::StreamEnd {
+            self.state = State::Trailer;
+        } else if used == 0 && made == 0 {
+            return Err(GzipError::Corrupt { at: self.consumed }.into());
+        }
+        Ok(made)
+    }
+
     fn body(&mut self, out: &mut [u8]) -> Result<usize, Fault> {
+        if out.len() > 2 * WINDOW
+            && self.points.as_ref().is_some_and(|it| it.is_due(self.produced, self.member))
+        {
+            return self.body_with_point(out);
+        }
         loop {
-            if !self.fill()? {
-                return Err(GzipError::CutShort { at: self.consumed }.into());
-            }
-            let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
-            let input = &self.input[self.start..self.end];
-            let status = self.inflate.decompress(input, out, FlushDecompress::None);
-            // Both differences are at most the lengths of the two slices.
-            let used = usize::try_from(self.inflate.total_in() - before_in).unwrap_or(0);
-            let made = usize::try_from(self.inflate.total_out() - before_out).unwrap_or(0);
-            self.start += used;
-            self.consumed += used as u64;
-            let Ok(status) = status else {
-                let error = GzipError::Corrupt { at: self.consumed };
-                // What came before the damage tells where it is.
-                self.state = State::Failed(error);
-                return if made > 0 { Ok(made) } else { Err(error.into()) };
-            };
-            self.crc.update(&out[..made]);
-            self.count(made as u64)?;
-            if status == Status::StreamEnd {
-                self.state = State::Trailer;
+            let made = self.inflate(out, InflateFlush::NoFlush)?;
+            if made > 0 || self.state != State::Body {
                 return Ok(made);
-            }
-            if made > 0 {
-                return Ok(made);
-            }
-            if used == 0 {
-                return Err(GzipError::Corrupt { at: self.consumed }.into());
             }
         }
+    }
+
+    /// As `body`, as far as the input at hand goes; notes a place from which the stream can be read on if a block begins
+    /// there.
+    fn body_with_point(&mut self, out: &mut [u8]) -> Result<usize, Fault> {
+        let mut filled = self.inflate(out, InflateFlush::Block)?;
+        while self.state == State::Body && self.start < self.end && filled < out.len() {
+            let is_far = filled >= WINDOW;
+            let place = (self.consumed, self.produced);
+            let (last, rest) = (self.last, self.start..self.end);
+            let flush = if is_far { InflateFlush::NoFlush } else { InflateFlush::Block };
+            let made = match self.inflate(&mut out[filled..], flush) {
+                Ok(made) => made,
+                Err(Fault::Gzip(error)) if filled > 0 => {
+                    self.state = State::Failed(error);
+                    break;
+                }
+                Err(fault) => return Err(fault),
+            };
+            let (before, after) = out[..filled + made].split_at(filled);
+            if let Some(points) = self.points.as_mut().filter(|_| is_far) {
+                points.note(place, before, last, &self.input[rest], after);
+            }
+            filled += made;
+            if is_far {
+                break;
+            }
+        }
+        Ok(filled)
     }
 
     fn count(&mut self, made: u64) -> Result<(), Fault> {
@@ -387,108 +436,4 @@ pub(crate) fn read_some(source: &mut impl Read, buf: &mut [u8]) -> io::Result<us
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use flate2::{Compression, GzBuilder, write::GzEncoder};
-    use insta::assert_snapshot;
-
-    use super::*;
-    use crate::limits::Limits;
-
-    fn gz(data: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(data).expect("a vector takes all");
-        encoder.finish().expect("a vector takes all")
-    }
-
-    fn limits(total_size: u64, ratio: u64) -> ArchiveLimits {
-        ArchiveLimits { total_size, ratio, ..Limits::default().app }
-    }
-
-    fn check_with(stream: &[u8], limits: &ArchiveLimits) -> String {
-        let mut out = Vec::new();
-        let mut gunzip = Gunzip::new(stream, limits);
-        match gunzip.read_to_end(&mut out) {
-            Ok(_) if out.len() > 60 => format!("{} bytes", out.len()),
-            Ok(_) => format!("{:?}", String::from_utf8_lossy(&out)),
-            Err(error) => {
-                let again = gunzip.read(&mut [0; 8]).expect_err("a fault stays a fault");
-                assert_eq!(error.to_string(), again.to_string());
-                error.to_string()
-            }
-        }
-    }
-
-    fn check(stream: &[u8]) -> String {
-        check_with(stream, &limits(1 << 30, 200))
-    }
-
-    #[test]
-    fn members_in_a_row_are_one_stream() {
-        assert_snapshot!(check(&[gz(b"one "), gz(b""), gz(b"two")].concat()), @r#""one two""#);
-    }
-
-    #[test]
-    fn every_optional_header_field_is_understood() {
-        let mut encoder = GzBuilder::new()
-            .filename("a name")
-            .comment("a comment")
-            .extra(vec![1; 300])
-            .mtime(7)
-            .write(Vec::new(), Compression::fast());
-        encoder.write_all(b"data").expect("a vector takes all");
-        assert_snapshot!(check(&encoder.finish().expect("a vector takes all")), @r#""data""#);
-    }
-
-    #[test]
-    fn only_zero_bytes_may_follow() {
-        assert_snapshot!(check(&[gz(b"data"), vec![0; 3000]].concat()), @r#""data""#);
-        assert_snapshot!(check(&[gz(b"data"), b"garbage".to_vec()].concat()), @"bytes that are not gzip follow the stream at byte 24");
-        assert_snapshot!(check(&[gz(b"data"), vec![0, 0, 1]].concat()), @"bytes that are not gzip follow the stream at byte 24");
-    }
-
-    #[test]
-    fn what_is_not_gzip_is_named() {
-        assert_snapshot!(check(b""), @"empty: not a gzip stream");
-        assert_snapshot!(check(b"PK\x03\x04"), @"not a gzip stream: it starts with 0x50 0x4b, gzip with 0x1f 0x8b");
-        assert_snapshot!(check(b"\x1f\x8b\x07\0\0\0\0\0\0\0"), @"gzip header at byte 0 is damaged: unknown compression method");
-    }
-
-    #[test]
-    fn a_cut_is_told_from_damage_at_every_byte() {
-        let stream = gz(b"some text, some more text, and some text again");
-        for at in 1..stream.len() {
-            let error = check(&stream[..at]);
-            assert_eq!(
-                error,
-                format!("cut short: the gzip stream ends after {at} bytes, before its end")
-            );
-        }
-    }
-
-    #[test]
-    fn a_flipped_bit_in_the_data_or_its_checksum_is_found() {
-        let data = b"0123456789abcdef".repeat(3);
-        let (stream, sound) = (gz(&data), format!("{:?}", String::from_utf8_lossy(&data)));
-        let mut found = 0;
-        for bit in 10 * 8..stream.len() * 8 {
-            let mut damaged = stream.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            let result = check(&damaged);
-            let named = result.starts_with("damaged:") || result.starts_with("cut short:");
-            // The bits that fill the last byte of the data mean nothing.
-            assert!(named || result == sound, "bit {bit}: {result}");
-            found += usize::from(named);
-        }
-        assert!(found > (stream.len() - 10) * 8 - 8);
-    }
-
-    #[test]
-    fn a_bomb_is_stopped() {
-        let bomb = gz(&vec![0; 80 << 20]);
-        assert_snapshot!(check_with(&bomb, &limits(1 << 20, 2000)), @"decompresses to more than the allowed 1048576 bytes");
-        assert_snapshot!(check_with(&bomb, &limits(1 << 30, 200)), @"decompresses to more than 200 times its size, more than is allowed");
-        assert_snapshot!(check_with(&bomb, &limits(1 << 30, 2000)), @"83886080 bytes");
-    }
-}
+mod tests;

@@ -13,10 +13,11 @@ mod layout;
 mod manifest;
 mod pass;
 mod patch;
+mod points;
 mod resolve;
 mod store;
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc};
 
 use facts::{EntryFact, Facts, SectionFact};
 use kinds::airgap::Airgap;
@@ -31,7 +32,7 @@ use thiserror::Error;
 use crate::{
     bundle::{BundleCheck, BundleError, Mark, Progress, Watched, open},
     digest::Digest,
-    gzip::{Gunzip, Member},
+    gzip::{Gunzip, Point},
     limits::Limits,
     pipe,
     reference::ReferenceError,
@@ -175,7 +176,8 @@ pub struct Index {
     pub artifacts: Vec<Artifact>,
     /// What the bundle leaves out, if it is a patch.
     pub patch: Option<Patch>,
-    pub(crate) members: Vec<Member>,
+    /// Where the stream can be entered, in its order.
+    pub(crate) points: Arc<[Point]>,
     pub(crate) mark: Mark,
     facts: Facts,
     limits: Limits,
@@ -198,11 +200,10 @@ impl Index {
     ) -> Result<Self, BundleError> {
         let (file, mark) = open(path)?;
         let mut source = Watched::new(file, mark.size, on_progress);
-        let (read, (members, fed, result)) = pipe::split(&mut source, |piped| {
-            let mut gunzip = Gunzip::new(piped, &limits.bundle);
+        let (read, (points, fed, result)) = pipe::split(&mut source, |piped| {
+            let mut gunzip = Gunzip::noting(piped, &limits.bundle);
             let (fed, result) = pipe::split(&mut gunzip, |piped| pass::read(piped, limits));
-            let members: Vec<_> = gunzip.members().iter().map(|it| (it.at, it.offset)).collect();
-            (members, fed, result)
+            (gunzip.points(), fed, result)
         });
         // A file that cannot be read on looks cut to what follows.
         read.map_err(|error| BundleError::from_archive(error.into()))?;
@@ -212,7 +213,7 @@ impl Index {
                 if read != mark.size || open(path)?.1 != mark {
                     return Err(BundleError::Changed);
                 }
-                return Self::conclude(pass, sha256, mark, members, limits);
+                return Self::conclude(pass, sha256, mark, points, limits);
             }
             // What was read before the stream broke may be at fault because of that.
             (Err(error), Ok(pass)) => {
@@ -229,7 +230,7 @@ impl Index {
         mut pass: pass::Pass,
         sha256: Digest,
         mark: Mark,
-        members: Vec<(u64, u64)>,
+        points: Vec<Point>,
         limits: &Limits,
     ) -> Result<Self, BundleError> {
         let (airgap_yaml, airgap, app) = pass.required()?;
@@ -245,7 +246,6 @@ impl Index {
             sha256,
             size: mark.size,
             plain_size: pass.plain_size,
-            members,
             airgap_yaml,
             app,
             patch_json: pass.patch_json,
@@ -256,13 +256,14 @@ impl Index {
             oci_indexes: pass.oci_indexes,
             archives: pass.archives,
         };
-        Self::from_facts(facts, airgap, mark, limits)
+        Self::from_facts(facts, airgap, mark, points, limits)
     }
 
     fn from_facts(
         facts: Facts,
         airgap: Airgap,
         mark: Mark,
+        points: Vec<Point>,
         limits: &Limits,
     ) -> Result<Self, BundleError> {
         let patch =
@@ -305,7 +306,7 @@ impl Index {
             images,
             artifacts,
             patch,
-            members: facts.members.iter().map(|it| Member { at: it.0, offset: it.1 }).collect(),
+            points: points.into(),
             mark,
             facts,
             limits: *limits,

@@ -92,16 +92,6 @@ impl Piped {
         }
         true
     }
-
-    /// Drops up to `most` bytes and says how many; 0 is the end.
-    pub(crate) fn pass_over(&mut self, most: u64) -> u64 {
-        if !self.fill() {
-            return 0;
-        }
-        let n = (self.chunk.len() - self.start).min(usize::try_from(most).unwrap_or(usize::MAX));
-        self.start += n;
-        n as u64
-    }
 }
 
 impl Read for Piped {

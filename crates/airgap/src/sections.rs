@@ -4,30 +4,30 @@ use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    thread::JoinHandle,
+    sync::Arc,
 };
 
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    CHUNK,
     bundle::{BundleError, Mark, open},
     digest::Digest,
-    gzip::{Gunzip, Member, read_some},
+    gzip::{Gunzip, Point, read_some},
     index::{Index, Section},
     limits::ArchiveLimits,
-    pipe::{Piped, pipe},
 };
 
-/// Sections of a bundle, one after the other in the order of the bundle, decompressed ahead on a thread of its own.
+/// Sections of a bundle, one after the other in the order of the bundle.
 ///
-/// What lies between them is decompressed and dropped, except that a gzip stream of several members (as
-/// [`crate::BundleWriter`] makes for large entries) is entered at the last member before a section. Every section is
-/// compared with its digest: its last bytes are only given out if all were right.
+/// The stream is entered at the last place before a section from which it can be read on; what lies between is
+/// decompressed and dropped. Every section is compared with its digest: its last bytes are only given out if all were
+/// right.
 #[derive(Debug)]
 pub struct Sections {
     path: PathBuf,
     mark: Mark,
-    members: Vec<Member>,
+    points: Arc<[Point]>,
     plain_size: u64,
     /// In reverse order.
     wanted: Vec<Section>,
@@ -37,9 +37,8 @@ pub struct Sections {
 
 #[derive(Debug)]
 struct Stream {
-    piped: Piped,
+    gunzip: Gunzip<File>,
     offset: u64,
-    thread: JoinHandle<io::Result<()>>,
 }
 
 #[derive(Debug)]
@@ -71,12 +70,46 @@ impl Sections {
         Ok(Self {
             path: path.to_owned(),
             mark,
-            members: index.members.clone(),
+            points: Arc::clone(&index.points),
             plain_size: index.plain_size,
             wanted,
             stream: None,
             current: None,
         })
+    }
+
+    /// Splits sections of the bundle that `index` describes into at most `most` runs that can be read at once, each by
+    /// [`Sections`] of its own. They follow one another in the order of the bundle and hold about the same bytes. There are
+    /// fewer where the stream cannot be entered near enough to where a run would begin.
+    pub fn runs(
+        index: &Index,
+        wanted: impl IntoIterator<Item = Section>,
+        most: usize,
+    ) -> Vec<Vec<Section>> {
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let total: u64 = wanted.iter().map(|it| it.size).sum();
+        let share = total / (most.max(1) as u64) + 1;
+        let mut runs: Vec<Vec<Section>> = Vec::new();
+        let mut full = 0;
+        for section in wanted {
+            let begins = runs.is_empty()
+                || (full >= share * runs.len() as u64 && {
+                    let before = index.points.partition_point(|it| it.offset <= section.offset);
+                    let point = before.checked_sub(1).map_or(0, |it| index.points[it].offset);
+                    // What is decompressed for nothing must be little beside what the run gives.
+                    (section.offset - point) * 2 <= share
+                });
+            if begins {
+                runs.push(Vec::new());
+            }
+            if let Some(run) = runs.last_mut() {
+                run.push(section);
+            }
+            full += section.size;
+        }
+        runs
     }
 
     /// Moves to the next section, passing over what is left of the current one. `None` after the last.
@@ -98,26 +131,25 @@ impl Sections {
     }
 
     fn go_to(&mut self, offset: u64) -> Result<(), BundleError> {
-        let member = self.members.iter().rev().find(|it| it.offset <= offset);
+        let before = self.points.partition_point(|it| it.offset <= offset);
+        let point = before.checked_sub(1).and_then(|it| self.points.get(it)).cloned();
         let here = self.stream.as_ref().map(|it| it.offset).filter(|it| *it <= offset);
-        match (here, member) {
-            // Not worth the jump: what is in between is about what was decompressed ahead.
-            (Some(here), Some(member)) if member.offset <= here + FAR => {}
+        match (here, point) {
+            // Not worth the jump.
+            (Some(here), Some(point)) if point.offset <= here + FAR => {}
             (Some(_), None) => {}
-            (_, member) => self.start(member.copied())?,
+            (_, point) => self.start(point.as_ref())?,
         }
         let here = self.stream.as_ref().map_or(0, |it| it.offset);
         self.pass_over(offset - here)
     }
 
-    fn start(&mut self, member: Option<Member>) -> Result<(), BundleError> {
+    fn start(&mut self, point: Option<&Point>) -> Result<(), BundleError> {
         self.stream = None;
         let (mut file, mark) = open(&self.path)?;
         if mark != self.mark {
             return Err(BundleError::Changed);
         }
-        let member = member.unwrap_or(Member { at: 0, offset: 0 });
-        file.seek(SeekFrom::Start(member.at)).map_err(BundleError::Open)?;
         // Its ratio was checked when it was indexed, over the whole.
         let limits = ArchiveLimits {
             total_size: self.plain_size,
@@ -125,41 +157,40 @@ impl Sections {
             entries: u64::MAX,
             entry_size: u64::MAX,
         };
-        let (feed, piped) = pipe();
-        let thread = std::thread::Builder::new()
-            .name("gunzip".to_owned())
-            .spawn(move || feed.all(&mut Gunzip::<File>::new(file, &limits)))
-            .map_err(BundleError::Open)?;
-        self.stream = Some(Stream { piped, offset: member.offset, thread });
+        let gunzip = match point {
+            None => Gunzip::new(file, &limits),
+            Some(point) => {
+                let at = point.at.saturating_sub(point.steps_back());
+                file.seek(SeekFrom::Start(at)).map_err(BundleError::Open)?;
+                Gunzip::resume(file, point, &limits).map_err(broken)?
+            }
+        };
+        self.stream = Some(Stream { gunzip, offset: point.map_or(0, |it| it.offset) });
         Ok(())
     }
 
-    fn pass_over(&mut self, mut left: u64) -> Result<(), BundleError> {
-        let Some(stream) = &mut self.stream else {
+    fn pass_over(&mut self, left: u64) -> Result<(), BundleError> {
+        let Some(stream) = self.stream.as_mut().filter(|_| left > 0) else {
             return Ok(());
         };
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK);
+        let (mut left, mut scrap) = (left, vec![0; most]);
         while left > 0 {
-            let passed = stream.piped.pass_over(left);
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(scrap.len());
+            let passed = read_some(&mut stream.gunzip, &mut scrap[..most]).map_err(broken)?;
             if passed == 0 {
-                return Err(self.broken());
+                return Err(BundleError::Changed);
             }
-            stream.offset += passed;
-            left -= passed;
+            stream.offset += passed as u64;
+            left -= passed as u64;
         }
         Ok(())
     }
+}
 
-    /// Why there are no more bytes.
-    fn broken(&mut self) -> BundleError {
-        let ended = self.stream.take().map(|it| {
-            drop(it.piped);
-            it.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        match ended {
-            Some(Err(error)) => BundleError::from_archive(error.into()),
-            _ => BundleError::Changed,
-        }
-    }
+/// Why there are no more bytes.
+fn broken(error: io::Error) -> BundleError {
+    BundleError::from_archive(error.into())
 }
 
 /// Decompressed bytes that are rather passed over than jumped.
@@ -175,9 +206,10 @@ impl Read for Sections {
         let Some(stream) = self.stream.as_mut().filter(|_| want > 0) else {
             return Ok(0);
         };
-        let n = read_some(&mut stream.piped, &mut buf[..want])?;
+        let n = read_some(&mut stream.gunzip, &mut buf[..want])
+            .map_err(|it| io::Error::new(io::ErrorKind::InvalidData, broken(it)))?;
         if n == 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, self.broken()));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, BundleError::Changed));
         }
         stream.offset += n as u64;
         current.left -= n as u64;

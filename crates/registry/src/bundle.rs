@@ -159,6 +159,12 @@ impl Source for BundleSource {
         self.sections.contains_key(&digest)
     }
 
+    fn runs(&self, wanted: BTreeSet<Digest>, most: usize) -> Vec<BTreeSet<Digest>> {
+        let wanted = wanted.iter().filter_map(|it| self.sections.get(it)).copied();
+        let runs = Sections::runs(&self.index, wanted, most);
+        runs.into_iter().map(|run| run.into_iter().map(|it| it.digest).collect()).collect()
+    }
+
     fn pass(
         &self,
         wanted: &BTreeSet<Digest>,

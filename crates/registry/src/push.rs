@@ -2,7 +2,7 @@
 //!
 //! The order is always the same: look what is there, check that we may push, send what is missing, put the manifests.
 //! What is sent is read from a [`Source`] in passes: each gives every blob that is still wanted once, in the source's
-//! own order, so that a bundle is decompressed once and nothing is kept beside it. A blob whose upload the registry lost
+//! own order or in a few parts at once, so that a bundle is decompressed once and nothing is kept beside it. A blob whose upload the registry lost
 //! is wanted again in the next pass. After every pass it is what the registry has that counts, so a push that was
 //! killed, cut or refused is continued by the same call.
 //!
@@ -57,6 +57,12 @@ const IDLE_PASSES: u32 = 8;
 pub trait Source: Send + Sync {
     /// Whether it has this blob.
     fn has(&self, digest: Digest) -> bool;
+
+    /// Splits `wanted` into at most `most` parts that can be read at once, each by a pass of its own. What can only be
+    /// read in order is one part.
+    fn runs(&self, wanted: BTreeSet<Digest>, _most: usize) -> Vec<BTreeSet<Digest>> {
+        vec![wanted]
+    }
 
     /// Reads it once and hands out each blob of `wanted` in its own order. A blob need not be read to its end; `Break`
     /// ends the pass. Blocks.
@@ -139,7 +145,7 @@ pub struct Options {
     pub chunk: usize,
     /// Chunks held at once, in all uploads together: times `chunk`, this is the memory a push takes.
     pub chunks: usize,
-    /// The most bytes that are sent in one part of an upload; at most half of all that is held.
+    /// The most bytes that are sent in one part of an upload; fewer when several blobs are read at once.
     pub part: usize,
 }
 
@@ -267,8 +273,7 @@ impl Pusher {
         let memory = Memory::open(options.memory.as_deref())?;
         let patience = Patience::new(options.deadline, STALL_LIMIT, Instant::now());
         let tally = Tally::new(&plan, Instant::now());
-        let room = options.chunk.saturating_mul(options.chunks) / 2;
-        let pace = Pace::new(options.part.min(room).max(options.chunk));
+        let pace = Pace::new(&options);
         let repositories = Repositories::new(options.repositories.clone());
         let shared =
             Shared { client, plan, options, patience, tally, memory, repositories, observer, pace };

@@ -14,8 +14,6 @@ pub(super) struct Facts {
     pub(super) size: u64,
     /// Bytes after decompression.
     pub(super) plain_size: u64,
-    /// Where gzip members begin: compressed and decompressed bytes before them.
-    pub(super) members: Vec<(u64, u64)>,
     pub(super) airgap_yaml: String,
     pub(super) app: AppFact,
     pub(super) patch_json: Option<String>,

@@ -12,7 +12,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     ops::ControlFlow,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -22,7 +22,7 @@ use kinds::airgap::Airgap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Index, facts::Facts};
+use super::{Index, facts::Facts, points};
 use crate::{
     bundle::{BundleError, Mark, Progress, digest_file, open},
     digest::Digest,
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The form of the files. Another number is another form, and is not read.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// Seconds from a change of a file until its time tells it from the next.
 const SETTLED_S: i64 = 2;
 /// Bytes at the start and at the end of a file that say what it looks like.
@@ -130,12 +130,14 @@ impl IndexStore {
         let stored: Stored = self.read(&format!("{}.index", sha256.hex()))?;
         let facts = Some(stored.facts).filter(|it| it.sha256 == sha256 && it.size == mark.size)?;
         let airgap = Airgap::parse(&facts.airgap_yaml).ok()?;
-        Index::from_facts(facts, airgap, mark, limits).ok()
+        let points = self.read_bytes(&Self::points_name(sha256)).and_then(|it| points::decode(&it));
+        Index::from_facts(facts, airgap, mark, points.unwrap_or_default(), limits).ok()
     }
 
     fn keep(&self, path: &Path, index: &Index, begun_s: i64) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         let sha256 = index.sha256;
+        self.write_bytes(&Self::points_name(sha256), &points::encode(&index.points))?;
         let stored = Stored { version: VERSION, facts: index.facts.clone() };
         self.write(&format!("{}.index", sha256.hex()), &stored)?;
         // Were it another file by now, it would be digested before it is believed.
@@ -156,6 +158,10 @@ impl IndexStore {
         Ok(())
     }
 
+    fn points_name(sha256: Digest) -> String {
+        format!("{}.points", sha256.hex())
+    }
+
     fn look_name(look: Digest) -> String {
         format!("{}.look", look.hex())
     }
@@ -164,23 +170,32 @@ impl IndexStore {
         format!("{}-{}.bundle", mark.device, mark.inode)
     }
 
-    /// A file whose first line is the digest of the rest. One that is not sound is as good as none.
     fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Option<T> {
-        let text = fs::read_to_string(self.folder.join(name)).ok()?;
-        let (digest, rest) = text.split_once('\n')?;
-        (Digest::from_hex(digest)? == Digest::of(rest.as_bytes())).then_some(())?;
-        let value: serde_json::Value = serde_json::from_str(rest).ok()?;
+        let value: serde_json::Value = serde_json::from_slice(&self.read_bytes(name)?).ok()?;
         (value.get("version")?.as_u64()? == VERSION).then_some(())?;
         serde_json::from_value(value).ok()
     }
 
     fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
-        let text = serde_json::to_string(value)?;
-        let text = format!("{}\n{text}", Digest::of(text.as_bytes()).hex());
+        self.write_bytes(name, &serde_json::to_vec(value)?)
+    }
+
+    /// A file whose first line is the digest of the rest. One that is not sound is as good as none.
+    fn read_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let mut bytes = fs::read(self.folder.join(name)).ok()?;
+        let line = bytes.iter().position(|it| *it == b'\n')?;
+        let digest = Digest::from_hex(str::from_utf8(&bytes[..line]).ok()?)?;
+        bytes.drain(..=line);
+        (digest == Digest::of(&bytes)).then_some(bytes)
+    }
+
+    fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         // Of two runs at once each has a file of its own, and the last one stays.
         let new = self.folder.join(format!("{name}.{}.new", std::process::id()));
-        fs::write(&new, text)?;
-        fs::File::open(&new)?.sync_all()?;
+        let mut file = File::create(&new)?;
+        writeln!(file, "{}", Digest::of(bytes).hex())?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
         fs::rename(&new, self.folder.join(name))
     }
 }

@@ -354,3 +354,48 @@ fn a_large_section_is_entered_at_its_member() {
         assert!(read == *want);
     }
 }
+
+#[test]
+fn a_stream_of_one_member_is_read_in_several_places_at_once() {
+    let layers: Vec<_> = (1..9).map(|it| layer(it, 6 << 20)).collect();
+    let image = TestImage::new(layers.clone());
+    let mut entries = storage_blobs("images", &image.blobs());
+    entries.extend(storage_tag("images", "one", "1.0", &image.manifest()));
+    let members = bundle_at(0, &airgap_yaml("docker", &["one:1.0"]), &entries);
+    let mut plain = flate2::read::MultiGzDecoder::new(&members[..]);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::copy(&mut plain, &mut encoder).expect("it is in memory");
+    let file = on_disk(&encoder.finish().expect("it is in memory"));
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = IndexStore::new(folder.path().join("indexes"));
+    let mut reads = 0;
+    let mut open = || {
+        let go_on = &mut |_| {
+            reads += 1;
+            ControlFlow::Continue(())
+        };
+        store.open(&file.path, &Limits::default(), go_on).expect("a good bundle")
+    };
+    for index in [open(), open()] {
+        let wanted: Vec<_> = layers.iter().map(|it| index.blobs[&Digest::of(it)]).collect();
+        let runs = Sections::runs(&index, wanted.iter().copied(), 3);
+        assert_eq!(runs.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2]);
+        std::thread::scope(|scope| {
+            for run in runs {
+                let (file, index, layers) = (&file, &index, &layers);
+                scope.spawn(move || {
+                    let mut sections = Sections::open(&file.path, index, run).expect("the same");
+                    while let Some(section) = sections.next_section().expect("the same bundle") {
+                        let mut read = Vec::new();
+                        sections.read_to_end(&mut read).expect("the same bundle");
+                        let want = layers.iter().find(|it| Digest::of(it) == section.digest);
+                        assert!(want == Some(&read));
+                    }
+                });
+            }
+        });
+        // Where it can be entered only at its start, it is read by one.
+        assert_eq!(Sections::runs(&index, wanted[..1].iter().copied(), 4).len(), 1);
+    }
+}

@@ -48,6 +48,8 @@ fn by_tar_crate(files: &[ReleaseFile]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(file.bytes.len() as u64);
         header.set_mode(0o644);
+        // Without a type a long name that is cut after a slash would be a folder's to some readers.
+        header.set_entry_type(tar::EntryType::Regular);
         builder
             .append_data(&mut header, &file.path, file.bytes.as_slice())
             .expect("a vector takes all");

@@ -1,7 +1,7 @@
-//! One pass: a thread reads the source and cuts blobs into parts, tasks send them.
+//! One pass: threads read the source, each in a place of its own, and cut blobs into parts; tasks send them.
 //!
-//! The thread begins the next blob while earlier ones are still being sent, as far as there are buffers and uploads
-//! allowed, so a source that can only be read in order keeps several uploads busy.
+//! A thread begins its next blob while earlier ones are still being sent, as far as there are buffers and uploads
+//! allowed, so a source that can only be read in order keeps several uploads busy too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -68,24 +68,31 @@ pub(super) async fn run(
     let _leave = Leave(Arc::clone(&stopped), Arc::clone(&slots));
     let (begin, mut starting) = mpsc::unbounded_channel::<Begin>();
     let options = &shared.options;
-    let feeder = Feeder {
+    let mut wanted: BTreeSet<Digest> = targets.keys().copied().collect();
+    let inline: Vec<(Digest, Bytes)> = wanted
+        .iter()
+        .filter_map(|it| Some((*it, shared.plan.inline(*it)?.clone())))
+        .collect();
+    wanted.retain(|it| shared.plan.inline(*it).is_none());
+    pushed.passes += u32::from(!wanted.is_empty());
+    let feeder = Arc::new(Feeder {
         targets,
         buffers: Buffers::new(options.chunks, options.chunk),
         slots,
-        stopped,
+        stopped: Arc::clone(&stopped),
         begin,
         parallelism: u32::try_from(options.parallelism.max(1)).unwrap_or(u32::MAX),
-    };
-    let inline: Vec<(Digest, Bytes)> = feeder
-        .targets
-        .keys()
-        .filter_map(|it| Some((*it, shared.plan.inline(*it)?.clone())))
-        .collect();
-    pushed.passes += u32::from(inline.len() < feeder.targets.len());
-    let reading = Arc::clone(source);
-    let mut thread = tokio::task::spawn_blocking(move || feeder.run(reading.as_ref(), &inline));
+        shared: Arc::clone(shared),
+    });
+    let mut readers = JoinSet::new();
+    let runs = if wanted.is_empty() { Vec::new() } else { source.runs(wanted, shared.pace.lanes()) };
+    for (lane, wanted) in runs.into_iter().enumerate() {
+        let (feeder, source) = (Arc::clone(&feeder), Arc::clone(source));
+        readers.spawn_blocking(move || feeder.read(lane, source.as_ref(), wanted));
+    }
+    readers.spawn_blocking(move || feeder.hand_out(&inline));
     let mut uploads = JoinSet::new();
-    let mut read = None;
+    let mut fault = None;
     loop {
         tokio::select! {
             Some(it) = starting.recv() => start(shared, it, &mut uploads),
@@ -97,13 +104,18 @@ pub(super) async fn run(
                     manifests::put_complete(shared, todo, pushed).await;
                 }
             }
-            end = &mut thread, if read.is_none() => {
-                read = Some(end.unwrap_or_else(|it| std::panic::resume_unwind(it.into_panic())));
+            Some(ended) = readers.join_next(), if !readers.is_empty() => {
+                let ended = ended.unwrap_or_else(|it| std::panic::resume_unwind(it.into_panic()));
+                if let Err(error) = ended {
+                    // The others would find the same; the first to do so says why.
+                    stopped.store(true, Ordering::Relaxed);
+                    fault.get_or_insert(error);
+                }
             }
             else => break,
         }
     }
-    read.unwrap_or(Ok(())).map_err(PushError::Source)
+    fault.map_or(Ok(()), |it| Err(PushError::Source(it)))
 }
 
 /// What goes where: with mounts, a blob goes to one repository and is taken over by the others.
@@ -179,7 +191,7 @@ fn settle(
     }
 }
 
-/// Reads the source on a thread of its own.
+/// What the threads that read have in common.
 struct Feeder {
     targets: BTreeMap<Digest, Vec<Target>>,
     buffers: Arc<Buffers>,
@@ -187,31 +199,36 @@ struct Feeder {
     stopped: Arc<AtomicBool>,
     begin: mpsc::UnboundedSender<Begin>,
     parallelism: u32,
+    shared: Arc<Shared>,
 }
 
 /// Where the parts of one blob go.
 struct Channels(Vec<mpsc::UnboundedSender<Part>>);
 
 impl Feeder {
-    fn run(&self, source: &dyn Source, inline: &[(Digest, Bytes)]) -> Result<(), SourceError> {
-        let mut done = BTreeSet::new();
+    /// Hands out what is not in the source.
+    fn hand_out(&self, inline: &[(Digest, Bytes)]) -> Result<(), SourceError> {
         for (digest, bytes) in inline {
-            done.insert(*digest);
-            if self.give(*digest, &mut &bytes[..])?.is_break() {
-                return Ok(());
+            if self.give(0, *digest, &mut &bytes[..])?.is_break() {
+                break;
             }
         }
-        let wanted: BTreeSet<Digest> =
-            self.targets.keys().copied().filter(|it| !done.contains(it)).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    /// Reads `wanted` from the source, in one place of several.
+    fn read(
+        &self,
+        lane: usize,
+        source: &dyn Source,
+        mut wanted: BTreeSet<Digest>,
+    ) -> Result<(), SourceError> {
         let mut failed = None;
-        source.pass(&wanted, &mut |digest, data| {
-            if !wanted.contains(&digest) || !done.insert(digest) {
+        source.pass(&wanted.clone(), &mut |digest, data| {
+            if !wanted.remove(&digest) {
                 return ControlFlow::Continue(());
             }
-            match self.give(digest, data) {
+            match self.give(lane, digest, data) {
                 Ok(flow) => flow,
                 Err(error) => {
                     failed = Some(error);
@@ -223,13 +240,18 @@ impl Feeder {
     }
 
     /// Reads one blob and hands its parts out. Breaks when nobody wants anything any more.
-    fn give(&self, digest: Digest, data: &mut dyn Read) -> Result<ControlFlow<()>, SourceError> {
+    fn give(
+        &self,
+        lane: usize,
+        digest: Digest,
+        data: &mut dyn Read,
+    ) -> Result<ControlFlow<()>, SourceError> {
         let Some(targets) = self.targets.get(&digest) else { return Ok(ControlFlow::Continue(())) };
         let Some((channels, from)) = self.open(targets) else { return Ok(ControlFlow::Break(())) };
         let skipped = std::io::copy(&mut (&mut *data).take(from), &mut std::io::sink())?;
         let mut at = skipped;
         loop {
-            let Some(mut buffer) = self.buffers.take(&|| self.stopped()) else {
+            let Some(mut buffer) = self.buffers.take(&|| self.is_stopped(lane)) else {
                 return Ok(ControlFlow::Break(()));
             };
             let filled = fill(data, buffer.room())?;
@@ -247,8 +269,9 @@ impl Feeder {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+    /// Whether nothing more is to be read, there at least.
+    fn is_stopped(&self, lane: usize) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.shared.pace.lanes() <= lane
     }
 
     /// Waits until the uploads of a blob may begin. None when the pass is over.

@@ -107,6 +107,7 @@ impl Upload {
             if self.session.is_none() {
                 self.session = Some(self.begin().await?);
             }
+            self.fits().await?;
             if ended || self.held() >= self.least() {
                 self.flush().await?;
             }
@@ -176,6 +177,19 @@ impl Upload {
         self.shared.keep(&self.what, asked).await
     }
 
+    /// Gives the upload up when the registry wants more in a part than can be held while other blobs are read: it is
+    /// begun anew once they are not.
+    async fn fits(&mut self) -> Result<(), Ended> {
+        let pace = &self.shared.pace;
+        let Some(session) = self.session.take_if(|it| pace.room() < it.chunk_min && pace.narrow())
+        else {
+            return Ok(());
+        };
+        self.shared.client.cancel(&self.place.repository, &session.location).await;
+        self.shared.memory.forget(&self.place);
+        Err(Ended::Cut)
+    }
+
     /// Takes a part, without what the registry has of it.
     fn take(&mut self, part: &Part) -> Result<(), Ended> {
         let next = self.there + self.held();
@@ -192,7 +206,7 @@ impl Upload {
     /// Bytes that are worth a request, or that the registry wants in one.
     fn least(&self) -> u64 {
         let wanted = self.session.as_ref().map_or(0, |it| it.chunk_min);
-        wanted.max(self.shared.pace.least() as u64).min(self.room())
+        wanted.max(self.shared.pace.least() as u64).min(self.shared.pace.room())
     }
 
     fn held(&self) -> u64 {
@@ -267,12 +281,6 @@ impl Upload {
         }
         self.session = Some(session);
         Ok(())
-    }
-
-    /// The most that can be held at once: half of all parts.
-    fn room(&self) -> u64 {
-        let options = &self.shared.options;
-        (options.chunk as u64) * (options.chunks as u64 / 2).max(1)
     }
 
     /// What the answer to a part means. Less than all is what it says if asking says so too; a registry that says

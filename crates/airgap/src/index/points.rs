@@ -1,0 +1,46 @@
+//! The places at which a bundle's stream can be entered, as a file: all of one form, in the stream's order.
+//!
+//! A file of its own beside the index, for it is mostly bytes that are not text. Without it, or with one that is not
+//! sound, a bundle is read from its start.
+
+use crate::gzip::{Inside, Point, WINDOW};
+
+/// Bytes of a place without its window.
+const HEAD: usize = 17;
+/// Stands for a place where a member begins.
+const MEMBER: u8 = u8::MAX;
+
+/// The file of `points`.
+pub(super) fn encode(points: &[Point]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for point in points {
+        bytes.extend(point.at.to_le_bytes());
+        bytes.extend(point.offset.to_le_bytes());
+        bytes.push(point.inside.as_ref().map_or(MEMBER, |it| it.unused));
+        bytes.extend(point.inside.iter().flat_map(|it| &*it.window));
+    }
+    bytes
+}
+
+/// What a file holds, or nothing when it is not one.
+pub(super) fn decode(mut bytes: &[u8]) -> Option<Vec<Point>> {
+    let mut points: Vec<Point> = Vec::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() {
+        let number = |at: usize| Some(u64::from_le_bytes(*head.get(at..)?.first_chunk()?));
+        let (at, offset) = (number(0)?, number(8)?);
+        bytes = rest;
+        let inside = match head[HEAD - 1] {
+            MEMBER => None,
+            unused => {
+                let (window, rest) = bytes.split_first_chunk::<WINDOW>()?;
+                bytes = rest;
+                Some(Inside { unused, window: Box::new(*window) })
+            }
+        };
+        if points.last().is_some_and(|it| offset < it.offset) {
+            return None;
+        }
+        points.push(Point { at, offset, inside });
+    }
+    bytes.is_empty().then_some(points)
+}
