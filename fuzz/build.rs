@@ -4,10 +4,11 @@
 use std::{env, fs, path::Path};
 
 /// The sources, below the project's root, and what they are called here.
-const SOURCES: [(&str, &str); 4] = [
+const SOURCES: [(&str, &str); 5] = [
     ("upstream-handler/src/http/multipart.rs", "server_multipart.rs"),
     ("upstream-handler/src/target/cluster/path.rs", "server_conditions.rs"),
     ("installer/src/http/decode.rs", "installer_decode.rs"),
+    ("installer/src/http/token.rs", "installer_token.rs"),
     ("installer/src/kots/classify.rs", "installer_classify.rs"),
 ];
 

@@ -37,5 +37,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "conditions", run: targets::conditions::conditions, seeds: seeds::conditions },
     Target { name: "request_body", run: targets::installer::request_body, seeds: seeds::bodies },
     Target { name: "kots_lines", run: targets::installer::kots_lines, seeds: seeds::kots_lines },
+    Target { name: "token", run: targets::installer::token, seeds: seeds::tokens },
+    Target {
+        name: "preflight_output",
+        run: targets::kinds::preflight_output,
+        seeds: seeds::preflight_outputs,
+    },
     Target { name: "multipart", run: targets::multipart::multipart, seeds: seeds::multiparts },
 ];

@@ -249,3 +249,40 @@ pub fn kots_lines() -> Vec<Vec<u8>> {
     ];
     texts.map(|it| it.as_bytes().to_vec()).into()
 }
+
+/// The key that the tokens among the seeds are of.
+pub const TOKEN_KEY: &str = "key";
+/// The sessions they name.
+pub const TOKEN_SESSIONS: [&str; 2] = ["s1", ""];
+
+/// Headers with tokens: good ones, one of another key, one that is not signed, one with another name.
+pub fn tokens() -> Vec<Vec<u8>> {
+    let make = |name: &str, session: &str, key: &str| {
+        let claims = serde_json::json!({ "name": name, "sid": session });
+        let key = jsonwebtoken::EncodingKey::from_secret(key.as_bytes());
+        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key);
+        format!("Bearer {}", token.expect("a token")).into_bytes()
+    };
+    let mut seeds = vec![
+        make("admin", "s1", TOKEN_KEY),
+        make("admin", "", TOKEN_KEY),
+        make("admin", "s2", "none of ours"),
+        make("somebody", "s1", TOKEN_KEY),
+    ];
+    // {"alg":"none"} and {"name":"admin","sid":"s3"}.
+    seeds.push(b"Bearer eyJhbGciOiJub25lIn0.eyJuYW1lIjoiYWRtaW4iLCJzaWQiOiJzMyJ9.".to_vec());
+    seeds.push(b"bearer \xff..".to_vec());
+    seeds
+}
+
+/// What the preflight program prints, whole and odd.
+pub fn preflight_outputs() -> Vec<Vec<u8>> {
+    let texts = [
+        r#"{"pass":[{"title":"nodes","message":"3"}],"warn":[{"title":"Required Kubernetes Version","message":"old","uri":"https://example.com"}],"fail":[{"title":"memory","message":"few","strict":true}]}"#,
+        r#"{"pass":null,"fail":[{}],"more":[[[]]]}"#,
+        "{}",
+        r#"{"pass":[{"title":7}]}"#,
+        "Error: no cluster",
+    ];
+    texts.map(|it| it.as_bytes().to_vec()).into()
+}

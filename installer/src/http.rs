@@ -16,6 +16,7 @@ mod listen;
 pub(crate) mod openapi;
 mod progress;
 mod query;
+mod token;
 pub(crate) mod types;
 pub(crate) mod views;
 

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use kinds::context::Renderer;
+use kinds::preflight::results::{self, Asked, Found};
 use kinds::{preflight, yaml};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use service::child::{Group, absolute_list, bounded};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use crate::answers;
 use crate::flow::Step;
-use crate::http::types::{AppPreflights, PreflightsOutput};
+use crate::http::types::{AppPreflights, PreflightsOutput, PreflightsRecord};
 use crate::refusal::{Refusal, chain};
 use crate::runner::End;
 use crate::site::{Site, write_private};
@@ -31,7 +32,7 @@ const NAMES: [&str; 2] = ["kubectl-preflight", "preflight"];
 /// What a run left behind.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
-struct Results {
+struct Kept {
     titles: Option<Vec<String>>,
     output: Option<PreflightsOutput>,
 }
@@ -39,7 +40,7 @@ struct Results {
 /// The results and the status. The status is read first: once it is an end, so are the results.
 pub(crate) async fn view(site: &Site) -> Result<AppPreflights, StoreError> {
     let status = site.store.status(Step::AppPreflights).await?;
-    let results: Results = site.store.get(RESULTS).await?.unwrap_or_default();
+    let results: Kept = site.store.get(RESULTS).await?.unwrap_or_default();
     let has_strict = results.output.as_ref().is_some_and(has_strict_failures);
     Ok(AppPreflights {
         titles: results.titles,
@@ -57,7 +58,7 @@ pub(crate) fn has_strict_failures(output: &PreflightsOutput) -> bool {
 
 /// Whether the last run's failures cannot be passed over.
 pub(crate) async fn is_blocked(site: &Site) -> Result<bool, StoreError> {
-    let results: Results = site.store.get(RESULTS).await?.unwrap_or_default();
+    let results: Kept = site.store.get(RESULTS).await?.unwrap_or_default();
     Ok(results.output.as_ref().is_some_and(has_strict_failures))
 }
 
@@ -65,28 +66,47 @@ pub(crate) async fn is_blocked(site: &Site) -> Result<bool, StoreError> {
 pub(crate) async fn work(site: &Site, cancel: &CancellationToken) -> Result<End, String> {
     site.store.drop_document(RESULTS).await.map_err(|error| chain(&error))?;
     let spec = rendered(site).await?;
-    let titles = spec.as_ref().map(preflight::titles).unwrap_or_default();
-    let Some(spec) = spec.filter(|_| !titles.is_empty()) else {
+    let checks = spec.as_ref().map(results::asked).unwrap_or_default();
+    let Some(spec) = spec.filter(|_| !checks.is_empty()) else {
         let line = "the release has no preflights".to_owned();
         site.store.log(Step::AppPreflights, &[line]).await.map_err(|error| chain(&error))?;
-        keep(site, Results { titles: Some(Vec::new()), output: None }).await?;
+        keep(site, Kept { titles: Some(Vec::new()), output: None }).await?;
         return Ok(End::Succeeded);
     };
-    let titles = Some(titles);
-    keep(site, Results { titles: titles.clone(), output: None }).await?;
+    let titles = Some(checks.iter().map(|it| it.title.clone()).collect::<Vec<_>>());
+    keep(site, Kept { titles: titles.clone(), output: None }).await?;
     let text = yaml::to_string(&spec).map_err(|error| error.to_string())?;
-    let output = execute(site, &text, cancel)
+    let found = execute(site, &text, cancel)
         .await
         .map_err(|why| format!("app preflights failed to run: {why}"))?;
-    let end = match &output.fail {
-        Some(fail) if !fail.is_empty() => End::ChecksFailed,
-        _ => End::Succeeded,
-    };
-    keep(site, Results { titles, output: Some(output) }).await?;
+    let found = judged(&checks, found);
+    let end = if found.fail.is_empty() { End::Succeeded } else { End::ChecksFailed };
+    keep(site, Kept { titles, output: Some(shown(found)) }).await?;
     Ok(end)
 }
 
-async fn keep(site: &Site, results: Results) -> Result<(), String> {
+/// Results with what they leave open: the program passes over what it may not look at, and ends well. A strict check
+/// that was not made has failed; others are something to know of.
+fn judged(checks: &[Asked], mut found: results::Results) -> results::Results {
+    for open in results::unanswered(checks, &found) {
+        let list = if open.strict { &mut found.fail } else { &mut found.warn };
+        list.push(open);
+    }
+    found
+}
+
+/// Results as the API has them: null where there are none.
+fn shown(found: results::Results) -> PreflightsOutput {
+    let list = |found: Vec<Found>| {
+        let records = found.into_iter().map(|Found { title, message, strict, .. }| {
+            PreflightsRecord { title, message, strict }
+        });
+        Some(records.collect()).filter(|it: &Vec<_>| !it.is_empty())
+    };
+    PreflightsOutput { pass: list(found.pass), warn: list(found.warn), fail: list(found.fail) }
+}
+
+async fn keep(site: &Site, results: Kept) -> Result<(), String> {
     site.store.put(RESULTS, &results).await.map_err(|error| chain(&error))
 }
 
@@ -122,67 +142,76 @@ async fn execute(
     site: &Site,
     spec: &str,
     cancel: &CancellationToken,
-) -> Result<PreflightsOutput, String> {
-    let folder = site.run_folder("preflights").map_err(|error| error.to_string())?;
-    let file = folder.join("preflight.yaml");
-    write_private(&file, spec.as_bytes()).map_err(|error| error.to_string())?;
+) -> Result<results::Results, String> {
+    let told = |error: std::io::Error| error.to_string();
+    let folder = site.run_folder("preflights").map_err(told)?;
+    // The program leaves what it collected about the cluster in the folder it is started in.
+    let folder = tempfile::tempdir_in(std::path::absolute(folder).map_err(told)?).map_err(told)?;
+    let file = folder.path().join("preflight.yaml");
+    write_private(&file, spec.as_bytes()).map_err(told)?;
     let program = program(site.settings.preflight.as_deref(), &NAMES)
         .ok_or("the program `kubectl-preflight` was not found: install it, or name it with --preflight-binary")?;
-    let result = run(site, &program, &file, cancel).await;
-    let _ = std::fs::remove_file(&file);
-    result
+    let program = std::path::absolute(program).map_err(told)?;
+    run(site, &program, folder.path(), &file, cancel).await
 }
 
 async fn run(
     site: &Site,
     program: &Path,
+    folder: &Path,
     file: &Path,
     cancel: &CancellationToken,
-) -> Result<PreflightsOutput, String> {
-    let mut child = Command::new(program)
+) -> Result<results::Results, String> {
+    let told = |error: std::io::Error| error.to_string();
+    let mut command = Command::new(program);
+    if let Some(list) = std::env::var_os("KUBECONFIG") {
+        command.env("KUBECONFIG", absolute_list(&list).map_err(told)?);
+    }
+    let mut child = command
         .args(["--interactive=false", "--format=json"])
         .arg(file)
+        .current_dir(folder)
+        .env("TMPDIR", folder)
         .env("PREFLIGHT_AUTO_UPDATE", "false")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| format!("could not start {}: {error}", program.display()))?;
+    let group = Group::of(child.id());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let both = async { tokio::join!(read(stdout), read(stderr), child.wait()) };
+    let all = async {
+        tokio::try_join!(bounded(stdout, OUTPUT_BYTES), bounded(stderr, OUTPUT_BYTES), child.wait())
+    };
     let (stdout, stderr, status) = tokio::select! {
-        all = both => all,
+        all = all => all.map_err(told)?,
         () = cancel.cancelled() => return Err("cancelled".to_owned()),
         () = tokio::time::sleep(site.settings.timeout) => {
             return Err(format!("no result within {} s", site.settings.timeout.as_secs()));
         }
     };
-    let stderr = site.mask(&stderr);
-    let lines: Vec<String> = stderr.lines().map(str::to_owned).collect();
+    drop(group);
+    let stderr = match stderr {
+        Some(bytes) => site.mask(&String::from_utf8_lossy(&bytes)),
+        None => format!("more than {OUTPUT_BYTES} bytes"),
+    };
+    // It is not kept: it holds what is in the cluster.
+    let is_kept = |line: &&str| !line.is_empty() && !line.starts_with("Saving preflight bundle");
+    let lines: Vec<String> = stderr.lines().filter(is_kept).map(str::to_owned).collect();
     site.store.log(Step::AppPreflights, &lines).await.map_err(|error| chain(&error))?;
-    let status = status.map_err(|error| error.to_string())?;
-    // 0: all well; 3, 4: checks failed or warned. 1 is a program that did not get that far.
-    match status.code() {
-        Some(code) if code != 1 => serde_json::from_str(&stdout).map_err(|error| {
-            format!(
-                "error running preflight: its output is no result: {error} (stderr: {})",
-                stderr.trim()
-            )
-        }),
-        Some(code) => {
-            Err(format!("error running preflight: exit status {code} (stderr: {})", stderr.trim()))
-        }
-        None => Err(format!("error running preflight: {status} (stderr: {})", stderr.trim())),
+    let failed =
+        |why: String| format!("error running preflight: {why} (stderr: {})", stderr.trim());
+    if !results::has_results(status.code()) {
+        // As Go writes it.
+        let status = status.code().map_or(status.to_string(), |it| format!("exit status {it}"));
+        return Err(failed(status));
     }
-}
-
-async fn read(source: Option<impl AsyncRead + Unpin>) -> String {
-    let mut bytes = Vec::new();
-    if let Some(source) = source {
-        let _ = source.take(OUTPUT_BYTES).read_to_end(&mut bytes).await;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let Some(stdout) = stdout else {
+        return Err(failed(format!("it printed more than {OUTPUT_BYTES} bytes")));
+    };
+    results::read(&stdout).map_err(failed)
 }
 
 /// The program: the one named, else one beside this program, else one in `PATH`.

@@ -11,7 +11,6 @@ pub(crate) mod results;
 pub(crate) mod spec;
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +33,8 @@ use results::{State, not_run, parse, state};
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long a deploy waits for strict checks (`pkg/version/version.go:195`).
 pub(crate) const PATIENCE: Duration = Duration::from_mins(15);
+/// The file with the checks, in the folder of a run.
+const SPEC: &str = "preflight.yaml";
 /// How often a wait looks at the database although nobody rang.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -184,7 +185,7 @@ async fn execute(
         let (shared, tree) = (Arc::clone(shared), queued.tree_sha256.clone());
         tokio::task::spawn_blocking(move || prepare(&shared, &tree)).await
     };
-    let (file, n_checks) = match prepared {
+    let (folder, n_checks) = match prepared {
         Ok(Ok(Some(prepared))) => prepared,
         // Nothing to check is not a failure.
         Ok(Ok(None)) => return Some(PreflightResults::default()),
@@ -203,7 +204,8 @@ async fn execute(
         tracing::warn!("the progress of preflights is not stored: {error}");
     }
     let program = &shared.preflights.program;
-    match program.run(file.path(), queued.ignores_permissions, cancel).await {
+    let spec = folder.path().join(SPEC);
+    match program.run(&spec, queued.ignores_permissions, cancel).await {
         Ok(printed) => Some(parse(&printed, n_checks).unwrap_or_else(not_run)),
         Err(RunError::Cancelled) => None,
         Err(error) => Some(not_run(error.to_string())),
@@ -223,20 +225,16 @@ pub(crate) fn checks_of(
     spec::read(&tree).map_err(|error| told(&error))
 }
 
-/// Writes the version's checks into a file of their own; `None` when there are none.
+/// Writes the version's checks into a folder of their own, which goes with the guard; `None` when there are none.
 fn prepare(
     shared: &Shared,
     tree_sha256: &str,
-) -> Result<Option<(tempfile::NamedTempFile, usize)>, String> {
+) -> Result<Option<(tempfile::TempDir, usize)>, String> {
     let Some(spec) = checks_of(shared, tree_sha256)? else { return Ok(None) };
     let text = kinds::yaml::to_string(&spec).map_err(|error| error.to_string())?;
-    let mut file = tempfile::Builder::new()
-        .prefix("preflight-")
-        .suffix(".yaml")
-        .tempfile_in(shared.archives.temp())
-        .map_err(|error| error.to_string())?;
-    file.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(Some((file, kinds::preflight::titles(&spec).len())))
+    let folder = shared.archives.work_folder().map_err(|error| chain(&error).join(": "))?;
+    std::fs::write(folder.path().join(SPEC), text).map_err(|error| error.to_string())?;
+    Ok(Some((folder, kinds::preflight::results::asked(&spec).len())))
 }
 
 /// Stores results, and queues a first version for the target that passed everything

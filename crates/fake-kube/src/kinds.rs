@@ -28,6 +28,7 @@ const BUILT_IN: &[(&str, &str, &str, &str, bool)] = &[
     ("", "v1", "configmaps", "ConfigMap", true),
     ("", "v1", "events", "Event", true),
     ("", "v1", "namespaces", "Namespace", false),
+    ("", "v1", "nodes", "Node", false),
     ("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true),
     ("", "v1", "persistentvolumes", "PersistentVolume", false),
     ("", "v1", "pods", "Pod", true),

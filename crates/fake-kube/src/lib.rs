@@ -3,7 +3,7 @@
 //! ```text
 //! lib       start, faults to order, what happened      kinds    which kinds there are, discovery
 //! routes    requests                                   objects  the store: versions, events, removal
-//! fields    owners of fields, server-side apply
+//! fields    owners of fields, server-side apply        reviews  what the caller may do
 //! ```
 //!
 //! It keeps to the real one as far as clients can tell here: resource versions, uids, generations, owners of
@@ -17,6 +17,7 @@ mod fields;
 mod kinds;
 mod objects;
 mod protobuf;
+mod reviews;
 mod routes;
 
 use std::path::PathBuf;
@@ -121,7 +122,7 @@ impl FakeKube {
         &self.url
     }
 
-    /// Adds a rule that may refuse requests, until [`FakeKube::obey`].
+    /// Adds a rule that may refuse requests, until [`FakeKube::obey`]. What it refuses with 403, reviews say no to.
     pub fn refuse(&self, rule: impl Fn(&str, &str, &str) -> Option<Refusal> + Send + 'static) {
         self.state.rules.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(rule));
     }
@@ -181,6 +182,23 @@ impl FakeKube {
         let version = objects.version;
         drop(objects);
         self.state.changed(format!("put {plural} {namespace}/{name}"), version);
+    }
+
+    /// A node that is ready and has so much memory (`8Gi`).
+    pub fn put_node(&self, name: &str, memory: &str) {
+        let resources =
+            json!({ "cpu": "4", "memory": memory, "pods": "110", "ephemeral-storage": "100Gi" });
+        let node = json!({
+            "metadata": { "name": name },
+            "spec": {},
+            "status": {
+                "capacity": resources,
+                "allocatable": resources,
+                "conditions": [{ "type": "Ready", "status": "True" }],
+                "nodeInfo": { "kubeletVersion": "v1.37.0" },
+            },
+        });
+        self.put("nodes", "", name, node);
     }
 
     /// What a container of a pod wrote, for the log.

@@ -1,6 +1,7 @@
-//! Secrets as Kubernetes' own clients send them: in protobuf, which the real server always takes.
+//! Bodies as Kubernetes' own clients send them: in protobuf, which the real server always takes.
 //!
-//! Only what Helm's records need is read: names, labels, annotations, data and type.
+//! Only what the programs of the tests need is read: of secrets (Helm's records) names, labels, annotations, data and
+//! type; of reviews (`preflight`) what is asked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,15 +10,33 @@ use serde_json::{Map, Value, json};
 /// What such a body begins with.
 const MAGIC: &[u8] = b"k8s\0";
 
-/// Reads a Secret; `None` for anything else.
-pub(crate) fn secret(body: &[u8]) -> Option<Value> {
+/// Reads a body; `None` for what is not protobuf, or of another kind.
+pub(crate) fn read(body: &[u8]) -> Option<Value> {
     let unknown = fields(body.strip_prefix(MAGIC)?)?;
     let kind = fields(bytes(&unknown, 1)?)?;
-    if text(&kind, 2)? != "Secret" {
-        return None;
+    let object = fields(bytes(&unknown, 2)?)?;
+    match text(&kind, 2)? {
+        "Secret" => secret(&object),
+        "SelfSubjectAccessReview" => {
+            let attributes = fields(bytes(&fields(bytes(&object, 2)?)?, 1)?)?;
+            let names =
+                ["namespace", "verb", "group", "version", "resource", "subresource", "name"];
+            let asked = (1..).zip(names).filter_map(|(number, name)| {
+                Some((name.to_owned(), Value::from(text(&attributes, number)?)))
+            });
+            let asked: Map<String, Value> = asked.collect();
+            Some(json!({ "spec": { "resourceAttributes": asked } }))
+        }
+        "SelfSubjectRulesReview" => {
+            let spec = fields(bytes(&object, 2)?)?;
+            Some(json!({ "spec": { "namespace": text(&spec, 1).unwrap_or_default() } }))
+        }
+        _ => None,
     }
-    let secret = fields(bytes(&unknown, 2)?)?;
-    let meta = fields(bytes(&secret, 1)?)?;
+}
+
+fn secret(secret: &Fields<'_>) -> Option<Value> {
+    let meta = fields(bytes(secret, 1)?)?;
     let mut metadata = Map::new();
     for (number, name) in [(1, "name"), (3, "namespace"), (6, "resourceVersion")] {
         if let Some(text) = text(&meta, number).filter(|it| !it.is_empty()) {
@@ -31,10 +50,10 @@ pub(crate) fn secret(body: &[u8]) -> Option<Value> {
             .map(|(key, value)| (key, Value::from(String::from_utf8_lossy(value).into_owned())));
         metadata.insert(name.to_owned(), Value::Object(texts.collect()));
     }
-    let data = entries(&secret, 2)?.into_iter().map(|(key, it)| (key, STANDARD.encode(it).into()));
+    let data = entries(secret, 2)?.into_iter().map(|(key, it)| (key, STANDARD.encode(it).into()));
     Some(json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": metadata,
-        "data": data.collect::<Map<String, Value>>(), "type": text(&secret, 3).unwrap_or_default(),
+        "data": data.collect::<Map<String, Value>>(), "type": text(secret, 3).unwrap_or_default(),
     }))
 }
 

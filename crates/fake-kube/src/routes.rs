@@ -17,6 +17,7 @@ use crate::fields::{self, Manager};
 use crate::kinds::{self, Kind};
 use crate::objects::Key;
 use crate::protobuf;
+use crate::reviews;
 
 /// The largest body that is read, in bytes.
 const BODY_BYTES: usize = 16 << 20;
@@ -79,7 +80,10 @@ async fn serve(
     let kinds = state.objects().kinds();
     match parts[..] {
         ["version"] => {
-            return reply(200, &json!({"major": "1", "minor": "37", "gitVersion": "v1.37.0"}));
+            return reply(
+                200,
+                &json!({"major": "1", "minor": "37", "gitVersion": "v1.37.0", "platform": "linux/amd64"}),
+            );
         }
         ["api"] => return reply(200, &json!({"kind": "APIVersions", "versions": ["v1"]})),
         ["api", version] => return listed(kinds::resources(&kinds, "", version)),
@@ -89,6 +93,15 @@ async fn serve(
         ["apis", group, version] => return listed(kinds::resources(&kinds, group, version)),
         _ => {}
     }
+    let body = protobuf::read(&bytes)
+        .or_else(|| serde_json::from_slice(&bytes).ok())
+        .unwrap_or(Value::Null);
+    if let ["apis", reviews::GROUP, "v1", plural] = parts[..]
+        && method == "POST"
+        && let Some(answer) = reviews::answer(&state, &kinds, plural, &body)
+    {
+        return reply(201, &answer);
+    }
     let Some(place) = place(&kinds, &parts) else {
         return status(
             404,
@@ -97,9 +110,6 @@ async fn serve(
             &Value::Null,
         );
     };
-    let body = protobuf::secret(&bytes)
-        .or_else(|| serde_json::from_slice(&bytes).ok())
-        .unwrap_or(Value::Null);
     if query.contains_key("sendInitialEvents") {
         // As a server without that feature: clients then list first.
         let message = "sendInitialEvents is forbidden: the feature is off";

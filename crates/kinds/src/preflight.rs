@@ -1,5 +1,7 @@
 //! Troubleshoot's Preflight: finding the documents, in a release and in rendered charts, and making one of
-//! many.
+//! many; and reading what the program found ([`results`]).
+
+pub mod results;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -99,21 +101,14 @@ pub fn merged(documents: &[Value]) -> Option<Value> {
     }))
 }
 
-/// The titles of the checks of a document that are not left out: their `checkName`, else their kind.
-pub fn titles(document: &Value) -> Vec<String> {
+/// Whether a check of a document is strict, left out or not (`HasStrictAnalyzers` of troubleshoot).
+pub fn has_strict(document: &Value) -> bool {
     let analyzers = document.pointer("/spec/analyzers").and_then(Value::as_array);
-    let title = |analyzer: &Value| {
-        let fields = analyzer.as_object()?;
-        if fields.values().filter_map(|it| it.get("exclude")).any(is_true) {
-            return None;
-        }
-        let (kind, body) = fields.iter().next()?;
-        let name = body.get("checkName").and_then(Value::as_str).filter(|it| !it.is_empty());
-        Some(name.unwrap_or(kind).to_owned())
-    };
-    analyzers.into_iter().flatten().filter_map(title).collect()
+    let bodies = analyzers.into_iter().flatten().filter_map(Value::as_object);
+    bodies.flat_map(|it| it.values()).filter_map(|it| it.get("strict")).any(is_true)
 }
 
+/// A boolean, or a text that a template gave.
 fn is_true(value: &Value) -> bool {
     match value {
         Value::Bool(value) => *value,
@@ -142,7 +137,11 @@ mod tests {
         );
         let spec = merged(&[one, other]).expect("there are some");
         insta::assert_snapshot!(spec, @r#"{"apiVersion":"troubleshoot.sh/v1beta2","kind":"Preflight","metadata":{"name":"one"},"spec":{"collectors":[{"a":{}},{"d":{}}],"analyzers":[{"b":{"strict":true}},{"c":{"exclude":"true"}},{"e":{"exclude":"","checkName":"E"}}]}}"#);
-        assert_eq!(titles(&spec), ["b", "E"]);
+        let titles = |it: &Value| {
+            results::asked(it).into_iter().map(|it| (it.title, it.is_strict)).collect::<Vec<_>>()
+        };
+        assert_eq!(titles(&spec), [("b".to_owned(), true), ("E".to_owned(), false)]);
+        assert!(has_strict(&spec) && !has_strict(&document("spec: {analyzers: [7, {a: 7}]}")));
         assert_eq!(merged(&[]), None);
         assert!(titles(&merged(&[document("spec: 7")]).expect("there is one")).is_empty());
         assert!(titles(&document("spec: {analyzers: [7, {}, {a: 7}]}")).len() == 1);

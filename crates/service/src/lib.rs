@@ -1,6 +1,8 @@
-//! What the servers do alike: [`connections`] within limits, the pools of a database ([`sqlite`]).
+//! What the servers do alike: [`connections`] within limits, the pools of a database ([`sqlite`]), programs that are
+//! run for their output ([`child`]).
 //!
 //! Deliberately absent: routes, schemas, what is in a certificate.
 
+pub mod child;
 pub mod connections;
 pub mod sqlite;

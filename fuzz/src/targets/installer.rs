@@ -1,8 +1,10 @@
-//! What the installer reads: bodies of requests, and what `kots` writes, ours or the original's.
+//! What the installer reads: bodies and tokens of requests, and what `kots` writes, ours or the original's.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use crate::seeds;
 
 /// See `build.rs`.
 mod decode {
@@ -11,6 +13,18 @@ mod decode {
     /// Lets what is private be called.
     pub(super) fn run<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, String> {
         decode(bytes, &["values"])
+    }
+}
+
+/// See `build.rs`.
+mod token {
+    include!(concat!(env!("OUT_DIR"), "/installer_token.rs"));
+
+    /// The token of a session, and the session of a header, for keys of this module.
+    pub(super) fn run(header: &[u8], key: &str) -> Option<(String, String)> {
+        let session = session_of(header, key.as_bytes())?;
+        let again = make(&session, key.as_bytes()).expect("a token");
+        Some((session, again))
     }
 }
 
@@ -69,5 +83,17 @@ pub fn kots_lines(data: &[u8]) {
         let (_, shown) = classify::run(line);
         assert!(!shown.chars().any(|it| it.is_control() && it != '\t'), "{shown:?}");
         assert_eq!(classify::run(&shown).1, shown, "what is shown once is shown so again");
+    }
+}
+
+/// What a header names was made with the key, and a token of it names the same.
+pub fn token(data: &[u8]) {
+    assert_eq!(token::run(data, "another key"), None, "a token of one key is none of another");
+    if let Some((session, again)) = token::run(data, seeds::TOKEN_KEY) {
+        let header = format!("Bearer {again}");
+        let named = token::run(header.as_bytes(), seeds::TOKEN_KEY).map(|it| it.0);
+        assert_eq!(named.as_ref(), Some(&session));
+        // Whoever does not have the key has nothing but what was made.
+        assert!(seeds::TOKEN_SESSIONS.contains(&session.as_str()), "{session:?} was made up");
     }
 }

@@ -42,3 +42,30 @@ pub fn config_values(data: &[u8]) {
 fn text(data: &[u8]) -> Option<&str> {
     str::from_utf8(data).ok()
 }
+
+/// What the preflight program prints is refused with words or read, and what it leaves open is never more than what
+/// was asked for, nor less than what is certain.
+pub fn preflight_output(data: &[u8]) {
+    use kinds::preflight::results::{Asked, read, unanswered};
+
+    let check = |(title, is_named, is_strict): (&str, bool, bool)| Asked {
+        title: title.to_owned(),
+        is_named,
+        is_strict,
+    };
+    let asked = [("nodes", true, false), ("clusterVersion", false, false), ("memory", true, true)];
+    let asked = asked.map(check);
+    match read(data) {
+        Ok(results) => {
+            let open = unanswered(&asked, &results);
+            for is_strict in [false, true] {
+                let n_asked = asked.iter().filter(|it| it.is_strict == is_strict).count();
+                let n_found = results.all().filter(|it| it.strict == is_strict).count();
+                let n_open = open.iter().filter(|it| it.strict == is_strict).count();
+                assert_eq!(n_open, n_asked.saturating_sub(n_found));
+            }
+            assert_eq!(results.is_empty(), open.len() == asked.len());
+        }
+        Err(why) => assert!(!why.is_empty()),
+    }
+}

@@ -73,6 +73,8 @@ targets!(
     conditions,
     request_body,
     kots_lines,
+    token,
+    preflight_output,
     multipart
 );
 

@@ -1,23 +1,21 @@
 //! Who may ask: a password for a token, a token for everything else.
 //!
-//! Tokens are the original's (JWT, HS256, `name` is `admin`) with a session that ends 8 hours after it
-//! was last used. The key is kept, so a token survives a restart.
+//! A token names a session, which ends 8 hours after it was last used. The key is kept, so a token
+//! survives a restart.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
 
-use super::body;
 use super::frame::{Answer, answer};
 use super::types::{LoginRequest, LoginResponse};
+use super::{body, token};
 use crate::refusal::Refusal;
 use crate::site::{Shared, Site};
 
@@ -27,12 +25,6 @@ const LIFETIME_MS: i64 = 8 * 60 * 60 * 1000;
 const LOGIN_BYTES: usize = 64 << 10;
 /// A session is not written anew for every request, only when this much of it is gone.
 const RENEW_MS: i64 = 60 * 1000;
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    name: String,
-    sid: String,
-}
 
 /// `POST /api/auth/login`.
 pub(super) async fn login(State(site): State<Shared>, request: Request) -> Answer<LoginResponse> {
@@ -80,13 +72,11 @@ fn address_of(request: &Request) -> IpAddr {
 
 /// Opens a session.
 pub(crate) async fn open(site: &Site) -> Result<LoginResponse, Refusal> {
-    let claims =
-        Claims { name: "admin".to_owned(), sid: uuid::Uuid::new_v4().simple().to_string() };
-    let key = EncodingKey::from_secret(site.session_key.expose_secret().as_bytes());
-    let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+    let session = uuid::Uuid::new_v4().simple().to_string();
+    let token = token::make(&session, site.session_key.expose_secret().as_bytes())
         .map_err(|error| Refusal::internal(&error))?;
     let now = now_ms();
-    site.store.open_session(&claims.sid, now, now + LIFETIME_MS).await?;
+    site.store.open_session(&session, now, now + LIFETIME_MS).await?;
     Ok(LoginResponse { token })
 }
 
@@ -116,7 +106,8 @@ pub(super) async fn require(
 
 /// The session of the token, renewed.
 fn session(site: &Site, headers: &HeaderMap) -> Option<Session> {
-    let id = session_of(site, headers)?;
+    let header = headers.get(header::AUTHORIZATION)?;
+    let id = token::session_of(header.as_bytes(), site.session_key.expose_secret().as_bytes())?;
     let now = now_ms();
     let end = site.store.session_end(&id).filter(|end| now < *end)?;
     // More than a whole lifetime is left when the clock was put back since.
@@ -124,18 +115,6 @@ fn session(site: &Site, headers: &HeaderMap) -> Option<Session> {
         site.store.renew_session(&id, now + LIFETIME_MS);
     }
     Some(Session(id))
-}
-
-fn session_of(site: &Site, headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION).map(HeaderValue::to_str)?.ok()?;
-    let token = value.strip_prefix("Bearer ")?;
-    let mut validation = Validation::new(Algorithm::HS256);
-    // The session has the end, so that it can be moved.
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    let key = DecodingKey::from_secret(site.session_key.expose_secret().as_bytes());
-    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims;
-    (claims.name == "admin").then_some(claims.sid)
 }
 
 fn now_ms() -> i64 {

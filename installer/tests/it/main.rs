@@ -12,6 +12,7 @@ mod harness;
 mod headless;
 mod load;
 mod real;
+mod real_preflights;
 mod telemetry;
 mod update;
 mod walks;

@@ -1,6 +1,4 @@
-//! With other people's real programs: `docker-registry` and `preflight`. Where one is missing the tests say so.
-
-use std::path::PathBuf;
+//! With a real `docker-registry`. Where it is missing the tests say so.
 
 use sample::bundle::BundleSpec;
 use sample::docker_registry::Server;
@@ -8,7 +6,7 @@ use sample::images::{ImageSpec, Images, Layer};
 use serde_json::json;
 
 use crate::cluster::{Cluster, is_root};
-use crate::harness::{Manager, Site, kots};
+use crate::harness::{Site, kots};
 
 /// Two images that share a layer.
 fn images() -> Images {
@@ -63,39 +61,4 @@ fn images_of_a_bundle_are_in_the_registry_before_the_deploy() {
     let verbs: Vec<_> = calls.lines().map(|it| it.split(' ').next().unwrap()).collect();
     assert_eq!(verbs, ["get", "admin-console", "deploy"]);
     assert!(calls.contains("--disable-image-push"), "{calls}");
-}
-
-/// The real `preflight`: the one the variable names, else one on PATH.
-fn preflight() -> Option<PathBuf> {
-    let found = std::env::var_os("KOTS_PREFLIGHT").map(PathBuf::from).or_else(|| {
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path).map(|it| it.join("preflight")).find(|it| it.is_file())
-    });
-    if found.is_none() {
-        skipped::skipped!("the preflight program is neither KOTS_PREFLIGHT nor on PATH");
-    }
-    found
-}
-
-#[test]
-fn the_real_preflight_program_that_cannot_check_is_no_success_and_says_why() {
-    let Some(program) = preflight() else { return };
-    let site = Site::installed().with_preflights("", 9);
-    let mut command = site.command("upgrade", "linux");
-    command.arg("--preflight-binary").arg(&program).env("KUBECONFIG", "/nowhere/kubeconfig");
-    let manager = Manager::start(command, "/api/linux/upgrade").login();
-    manager.patch_values(&crate::walks::values()).ok();
-    manager.post("/app-preflights/run", &json!({})).ok();
-    let view = manager.ended("/app-preflights/status");
-    assert_eq!(manager.state(), "AppPreflightsExecutionFailed", "{view}");
-    assert_eq!(view["titles"], json!(["Version of app.example.com"]));
-    let told = view["status"]["description"].as_str().unwrap();
-    let start = "run app preflights: app preflights failed to run: error running preflight: exit status 1 (stderr: ";
-    assert!(told.starts_with(start) && told.len() > start.len() + 10, "{told}");
-    // It is not gone round: neither by ignoring it, nor by going on.
-    let go_on = manager.post("/app/upgrade", &json!({ "ignoreAppPreflights": true }));
-    assert_eq!(
-        go_on.told(),
-        "409 invalid transition from AppPreflightsExecutionFailed to AppUpgrading"
-    );
 }

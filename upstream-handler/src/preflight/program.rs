@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use kinds::preflight::results::has_results;
+use service::child::{Group, absolute_list, bounded};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -82,10 +84,22 @@ impl Program {
         }
     }
 
+    /// The program by a name that holds in another folder.
+    fn found(&self) -> io::Result<PathBuf> {
+        // A bare name is looked for on PATH.
+        if self.path.components().count() < 2 {
+            return Ok(self.path.clone());
+        }
+        std::path::absolute(&self.path)
+    }
+
     /// Runs the checks of the file `spec` and returns what was printed.
     ///
     /// Status 0 and everything from 2 on are results (2 and more tell that checks failed or warn); 1
     /// tells that nothing was checked. The program and all it started are gone when this returns.
+    ///
+    /// It runs in the folder of `spec`, which the caller removes: it leaves what it collected about the cluster in the
+    /// folder it is started in, and fails where it may not write there (as in `/` of a pod).
     pub(crate) async fn run(
         &self,
         spec: &Path,
@@ -94,11 +108,22 @@ impl Program {
     ) -> Result<Vec<u8>, RunError> {
         let path = self.path.display().to_string();
         let failed = |source: io::Error| RunError::Start { path: path.clone(), source };
-        let mut command = Command::new(&self.path);
+        let spec = std::path::absolute(spec).map_err(failed)?;
+        let folder = spec.parent().unwrap_or(Path::new("/"));
+        let mut command = Command::new(self.found().map_err(failed)?);
+        let kubeconfig = match &self.kubeconfig {
+            Some(path) => Some(path.clone().into_os_string()),
+            None => std::env::var_os("KUBECONFIG"),
+        };
+        if let Some(list) = kubeconfig {
+            command.env("KUBECONFIG", absolute_list(&list).map_err(failed)?);
+        }
         command
             .args(["--interactive=false", "--format=json", "--no-uri"])
             .arg(format!("--collect-without-permissions={ignores_permissions}"))
-            .arg(spec)
+            .arg(&spec)
+            .current_dir(folder)
+            .env("TMPDIR", folder)
             .env("PREFLIGHT_AUTO_UPDATE", "false")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -108,9 +133,6 @@ impl Program {
         for name in env::SECRETS {
             command.env_remove(name);
         }
-        if let Some(kubeconfig) = &self.kubeconfig {
-            command.env("KUBECONFIG", kubeconfig);
-        }
         let child = command.spawn().map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 RunError::Missing { path: path.clone() }
@@ -118,7 +140,7 @@ impl Program {
                 failed(error)
             }
         })?;
-        let group = Group(child.id());
+        let group = Group::of(child.id());
         tokio::select! {
             ended = ended(child) => {
                 let ended = ended.map_err(failed)?;
@@ -131,18 +153,6 @@ impl Program {
     }
 }
 
-/// A program with everything it started, killed when this goes.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let pid = self.0.and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
-        if let Some(pid) = pid {
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-        }
-    }
-}
-
 struct Ended {
     status: std::process::ExitStatus,
     printed: Option<Vec<u8>>,
@@ -151,32 +161,18 @@ struct Ended {
 
 impl Ended {
     fn output(self) -> Result<Vec<u8>, RunError> {
-        match self.status.code() {
-            Some(1) | None => {
-                Err(RunError::Failed { status: self.status.to_string(), said: self.said })
-            }
-            Some(_) => self.printed.ok_or(RunError::TooMuch),
+        if !has_results(self.status.code()) {
+            return Err(RunError::Failed { status: self.status.to_string(), said: self.said });
         }
+        self.printed.ok_or(RunError::TooMuch)
     }
 }
 
 async fn ended(mut child: Child) -> io::Result<Ended> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (printed, said, status) = tokio::try_join!(bounded(stdout), last(stderr), child.wait())?;
+    let (printed, said, status) =
+        tokio::try_join!(bounded(stdout, MAX_OUTPUT_BYTES), last(stderr), child.wait())?;
     Ok(Ended { status, printed, said })
-}
-
-/// Reads everything, `None` when it is too much.
-async fn bounded(source: Option<impl AsyncRead + Unpin>) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    if let Some(mut source) = source {
-        let mut start = (&mut source).take(MAX_OUTPUT_BYTES + 1);
-        start.read_to_end(&mut bytes).await?;
-        // What is not read would stop the program for ever.
-        tokio::io::copy(&mut source, &mut tokio::io::sink()).await?;
-    }
-    let is_too_much = bytes.len() as u64 > MAX_OUTPUT_BYTES;
-    Ok((!is_too_much).then_some(bytes))
 }
 
 /// Reads everything and keeps its end, as one line.

@@ -1,6 +1,6 @@
 //! What results mean.
 
-use serde::Deserialize;
+use kinds::preflight::results::{self, Found};
 use wire::preflight::{PreflightCheck, PreflightError, PreflightResults};
 
 /// What all checks together found (`pkg/preflight/preflight.go`, `getPreflightState`).
@@ -61,35 +61,26 @@ pub(crate) fn not_run(reason: impl Into<String>) -> PreflightResults {
     }
 }
 
-/// Reads what the program prints with `--format=json`: checks in three lists.
+/// Reads what the program prints, failures first.
 ///
 /// The error tells what was found instead. `n_checks` is the number of checks that were asked for:
 /// nothing said of any of them is no success.
 pub(crate) fn parse(printed: &[u8], n_checks: usize) -> Result<PreflightResults, String> {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Printed {
-        pass: Vec<PreflightCheck>,
-        warn: Vec<PreflightCheck>,
-        fail: Vec<PreflightCheck>,
-    }
-    let Printed { pass, warn, fail } = serde_json::from_slice(printed)
-        .map_err(|error| format!("its output is not read: {error}"))?;
-    let mut results = Vec::with_capacity(pass.len() + warn.len() + fail.len());
-    for (checks, is_pass, is_warn, is_fail) in
-        [(fail, false, false, true), (warn, false, true, false), (pass, true, false, false)]
-    {
-        results.extend(checks.into_iter().map(|check| PreflightCheck {
-            is_fail,
-            is_warn,
-            is_pass,
-            ..check
-        }));
-    }
-    if results.is_empty() && n_checks > 0 {
+    let found = results::read(printed)?;
+    if found.is_empty() && n_checks > 0 {
         return Err(format!("it says nothing of the {n_checks} checks"));
     }
-    Ok(PreflightResults { results, errors: Vec::new() })
+    let check = |Found { title, message, uri, strict }| PreflightCheck {
+        title,
+        message,
+        uri,
+        strict,
+        ..PreflightCheck::default()
+    };
+    let fail = found.fail.into_iter().map(|it| PreflightCheck { is_fail: true, ..check(it) });
+    let warn = found.warn.into_iter().map(|it| PreflightCheck { is_warn: true, ..check(it) });
+    let pass = found.pass.into_iter().map(|it| PreflightCheck { is_pass: true, ..check(it) });
+    Ok(PreflightResults { results: fail.chain(warn).chain(pass).collect(), errors: Vec::new() })
 }
 
 #[cfg(test)]

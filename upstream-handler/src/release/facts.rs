@@ -76,7 +76,7 @@ impl Facts {
             ("kots.io/v1beta1", "Identity") => self.has_identity = true,
             ("troubleshoot.sh/v1beta2" | "troubleshoot.replicated.com/v1beta1", "Preflight") => {
                 self.has_preflight = true;
-                self.has_strict_preflight |= has_strict_analyzer(value);
+                self.has_strict_preflight |= kinds::preflight::has_strict(value);
             }
             ("velero.io/v1", "Backup") => self.has_backup = true,
             ("embeddedcluster.replicated.com/v1beta1", "Config") => {
@@ -104,22 +104,6 @@ impl Facts {
             .filter(|it| !it.is_empty())
             .collect();
     }
-}
-
-/// Whether an analyzer has `strict`, as a boolean or as a text that a template gave.
-fn has_strict_analyzer(preflight: &Value) -> bool {
-    let analyzers = preflight.pointer("/spec/analyzers").and_then(Value::as_array);
-    let is_strict = |analyzer: &Value| match analyzer.get("strict") {
-        Some(Value::Bool(strict)) => *strict,
-        Some(Value::String(text)) => kinds::gvk::go_bool(text) == Some(true),
-        _ => false,
-    };
-    analyzers
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object)
-        .flat_map(|analyzer| analyzer.values())
-        .any(is_strict)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod license;
 mod memory;
 mod online;
 mod preflight;
+mod preflight_real;
 mod real;
 mod registry_settings;
 mod render_command;
