@@ -105,11 +105,7 @@ impl<R: Read> Gunzip<R> {
     /// # Errors
     ///
     /// When that byte cannot be read, and when nothing can begin there.
-    pub(crate) fn resume(
-        mut source: R,
-        point: &Point,
-        limits: &ArchiveLimits,
-    ) -> io::Result<Self> {
+    pub(crate) fn resume(mut source: R, point: &Point, limits: &ArchiveLimits) -> io::Result<Self> {
         let mut last = [0];
         if point.steps_back() > 0 {
             source.read_exact(&mut last)?;

@@ -69,10 +69,8 @@ pub(super) async fn run(
     let (begin, mut starting) = mpsc::unbounded_channel::<Begin>();
     let options = &shared.options;
     let mut wanted: BTreeSet<Digest> = targets.keys().copied().collect();
-    let inline: Vec<(Digest, Bytes)> = wanted
-        .iter()
-        .filter_map(|it| Some((*it, shared.plan.inline(*it)?.clone())))
-        .collect();
+    let inline: Vec<(Digest, Bytes)> =
+        wanted.iter().filter_map(|it| Some((*it, shared.plan.inline(*it)?.clone()))).collect();
     wanted.retain(|it| shared.plan.inline(*it).is_none());
     pushed.passes += u32::from(!wanted.is_empty());
     let feeder = Arc::new(Feeder {
@@ -85,7 +83,8 @@ pub(super) async fn run(
         shared: Arc::clone(shared),
     });
     let mut readers = JoinSet::new();
-    let runs = if wanted.is_empty() { Vec::new() } else { source.runs(wanted, shared.pace.lanes()) };
+    let runs =
+        if wanted.is_empty() { Vec::new() } else { source.runs(wanted, shared.pace.lanes()) };
     for (lane, wanted) in runs.into_iter().enumerate() {
         let (feeder, source) = (Arc::clone(&feeder), Arc::clone(source));
         readers.spawn_blocking(move || feeder.read(lane, source.as_ref(), wanted));
