@@ -12,9 +12,10 @@ use crate::answers;
 use crate::config;
 use crate::flow::{State, Step};
 use crate::http::types::{AppConfigValues, Status};
+use crate::prepare::Request;
 use crate::refusal::Refusal;
 use crate::site::Site;
-use crate::store::Said;
+use crate::store::{SESSION_MS, Said};
 
 /// `fixture.json`.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +28,8 @@ struct Fixture {
     logs: BTreeMap<String, Vec<String>>,
     /// Places that fail: see [`fault`].
     faults: Vec<String>,
+    /// How long sessions last, instead of their usual time.
+    session_ms: Option<i64>,
 }
 
 /// The name of the places that fail in the store.
@@ -41,13 +44,22 @@ pub(crate) async fn fault(site: &Site, place: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Puts the fixture of `folder` into an empty store.
-pub(crate) async fn seed(site: &Site, folder: &Path) -> Result<()> {
+fn read(folder: &Path) -> Result<Fixture> {
     let path = folder.join("fixture.json");
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("could not read {}", path.display()))?;
-    let fixture: Fixture =
-        serde_json::from_str(&text).with_context(|| format!("{} is no fixture", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no fixture", path.display()))
+}
+
+/// How long sessions last.
+pub(crate) fn session_ms(request: &Request) -> Result<i64> {
+    let named = request.fixture.as_deref().map(read).transpose()?.and_then(|it| it.session_ms);
+    Ok(named.unwrap_or(SESSION_MS))
+}
+
+/// Puts the fixture of `folder` into an empty store.
+pub(crate) async fn seed(site: &Site, folder: &Path) -> Result<()> {
+    let fixture = read(folder)?;
     let step = |name: &str| Step::from_name(name).with_context(|| format!("no step `{name}`"));
     answers::keep(site, &config::merged(&ConfigValues::default(), &fixture.values)).await?;
     for (name, document) in &fixture.documents {

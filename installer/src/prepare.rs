@@ -196,6 +196,10 @@ fn settings(
         cluster_id: installation.cluster_id.clone(),
         app_endpoint: Some(app_endpoint),
         timeout: request.timeout,
+        #[cfg(feature = "fixture")]
+        session_ms: crate::fixture::session_ms(request)?,
+        #[cfg(not(feature = "fixture"))]
+        session_ms: crate::store::SESSION_MS,
         manager_port: request.manager_port.or(installation.manager_port).unwrap_or(MANAGER_PORT),
     })
 }

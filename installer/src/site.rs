@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) app_endpoint: Option<String>,
     /// The limit of one long step.
     pub(crate) timeout: Duration,
+    /// How long a session lasts after its last use, in milliseconds.
+    pub(crate) session_ms: i64,
     /// The port of the manager, which settings may not take.
     pub(crate) manager_port: u16,
 }

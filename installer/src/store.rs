@@ -57,6 +57,9 @@ pub(crate) struct Said<'a> {
     pub(crate) description: &'a str,
 }
 
+/// How long a session lasts after its last use, in milliseconds.
+pub(crate) const SESSION_MS: i64 = 8 * 60 * 60 * 1000;
+
 impl Store {
     /// Opens (and makes, and migrates) the database in `folder`.
     pub(crate) async fn open(folder: &Path) -> Result<Self, StoreError> {
@@ -70,7 +73,15 @@ impl Store {
             .fetch_all(&pools.writer)
             .await
             .map_err(failed("read the sessions"))?;
-        let sessions = sessions.iter().map(|row| (row.get(0), row.get(1))).collect();
+        // One that lasts longer than any is given: the clock was put back since.
+        let longest = service::clock::now_ms() + SESSION_MS;
+        let sessions = sessions.iter().map(|row| (row.get(0), row.get(1)));
+        let sessions = sessions.map(|(id, end): (String, i64)| (id, end.min(longest))).collect();
+        sqlx::query("UPDATE session SET expires_ms = ?1 WHERE expires_ms > ?1")
+            .bind(longest)
+            .execute(&pools.writer)
+            .await
+            .map_err(failed("bound the sessions"))?;
         let live = Arc::new(Live::new(newest, sessions));
         Ok(Self { pools, live, gate: Arc::default() })
     }

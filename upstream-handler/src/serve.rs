@@ -221,6 +221,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
     let boot_id = uuid::Uuid::new_v4().to_string();
     // The lock on the folder proves that whoever held anything is gone.
     store.bury_holders().await?;
+    store.bring_back(crate::store::now_ms()).await?;
     store.end_orphaned_tasks(&boot_id).await?;
     let named: HashSet<String> = store.named_archives().await?.into_iter().collect();
     let n_swept = archives.sweep(&named)?;

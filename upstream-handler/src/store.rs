@@ -119,7 +119,7 @@ pub(crate) fn now_text() -> String {
     format!("{now:.6}")
 }
 
-/// The time in milliseconds.
+/// The time in milliseconds; see there why it is not the machine's.
 pub(crate) fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    service::clock::now_ms()
 }

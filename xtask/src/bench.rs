@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         show(&table);
         return Ok(());
     }
-    let programs = Programs::build(true)?;
+    let programs = Programs::build(true, &["kots-deploy", "upstream-handler"])?;
     sh::heading("measurements (min / median / max)");
     if wanted("start") {
         start_up(&programs, args.runs, folder.path(), &mut table)?;

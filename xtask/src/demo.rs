@@ -1,7 +1,8 @@
-//! The main job, run as a person would run it: two installations of the sample application are
-//! carried from 1.0.0 to 1.1.0, one online and one by air-gap bundle. Everything that is said to be
+//! The main job, run as a person would run it: installations of the sample application are carried
+//! from 1.0.0 to 1.1.0, online, by air-gap bundle and by the installer. Everything that is said to be
 //! proved was read back from the server or the disk, never from the command's own words.
 
+mod installer;
 pub(crate) mod site;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ pub(crate) struct Args {
 
 /// Builds the programs and runs every scene.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let programs = Programs::build(args.release)?;
+    let programs =
+        Programs::build(args.release, &["kots-deploy", "upstream-handler", "installer"])?;
     let mut folder = tempfile::Builder::new().prefix("kots-demo-").tempdir()?;
     if args.keep {
         folder.disable_cleanup(true);
@@ -45,6 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     online(&programs, folder.path(), &mirror, &mut proofs)?;
     airgap(&programs, folder.path(), &mut proofs)?;
     embedded(&programs, folder.path(), &mut proofs)?;
+    installer::run(&programs, folder.path(), &mirror, &mut proofs)?;
     if let Some(data) = &data {
         real_online(&programs, folder.path(), &mirror, &mut proofs)?;
         real_airgap(&programs, folder.path(), data, &mut proofs)?;

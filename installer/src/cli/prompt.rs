@@ -36,7 +36,11 @@ fn ask(question: &str) -> std::io::Result<bool> {
     let mut lines = std::io::stdin().lock().lines();
     for _ in 0..ATTEMPTS {
         say_error(&format!("{question} (y/N) "));
-        let Some(line) = lines.next().transpose()? else { break };
+        let Some(line) = lines.next().transpose()? else {
+            // Nobody ended the line.
+            say_error("\n");
+            break;
+        };
         if let Some(answer) = answer(&line) {
             return Ok(answer);
         }

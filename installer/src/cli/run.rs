@@ -177,6 +177,7 @@ pub(super) async fn run(args: Args, mode: Mode) -> super::Ended {
     let prepared = tokio::select! {
         prepared = prepare::prepare(request, settle) => prepared?,
         () = signals.raised() => {
+            after_ctrl_c();
             say_error("Error: stopped before the run began: nothing was changed\n");
             return Ok(ExitCode::from(INTERRUPTED));
         }
@@ -245,6 +246,9 @@ async fn headless_run(
         say(&format!("{document}\n"));
     } else if why.is_none() {
         say(&format!("{} {} is done\n", site.release.app_slug, site.release.version_label));
+    }
+    if code == INTERRUPTED {
+        after_ctrl_c();
     }
     if let Some(why) = why {
         say_error(&format!("Error: {why}\n"));
@@ -343,8 +347,16 @@ async fn serve(prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8>
         say(&format!("{} {label} is done\n", site.release.app_slug));
         return Ok(SUCCEEDED);
     }
+    after_ctrl_c();
     say_error(&format!("Error: stopped in {state}; run the same command again to go on\n"));
     Ok(INTERRUPTED)
+}
+
+/// Ends the line in which a terminal shows `^C`, mostly behind a question.
+fn after_ctrl_c() {
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        say_error("\n");
+    }
 }
 
 /// What stands where nobody knows the machine's address.

@@ -19,12 +19,10 @@ use super::{body, token};
 use crate::refusal::Refusal;
 use crate::site::{Shared, Site};
 
-/// How long a session lasts after its last use, in milliseconds.
-const LIFETIME_MS: i64 = 8 * 60 * 60 * 1000;
 /// The largest body of a login, in bytes: nobody has said yet who he is.
 const LOGIN_BYTES: usize = 64 << 10;
-/// A session is not written anew for every request, only when this much of it is gone.
-const RENEW_MS: i64 = 60 * 1000;
+/// A session is not written anew for every request, only when this part of it is gone.
+const RENEW_PART: i64 = 480;
 
 /// `POST /api/auth/login`.
 pub(super) async fn login(State(site): State<Shared>, request: Request) -> Answer<LoginResponse> {
@@ -76,7 +74,7 @@ pub(crate) async fn open(site: &Site) -> Result<LoginResponse, Refusal> {
     let token = token::make(&session, site.session_key.expose_secret().as_bytes())
         .map_err(|error| Refusal::internal(&error))?;
     let now = now_ms();
-    site.store.open_session(&session, now, now + LIFETIME_MS).await?;
+    site.store.open_session(&session, now, now + site.settings.session_ms).await?;
     Ok(LoginResponse { token })
 }
 
@@ -85,9 +83,10 @@ pub(crate) async fn open(site: &Site) -> Result<LoginResponse, Refusal> {
 pub(super) struct Session(String);
 
 impl Session {
-    /// Whether it has not ended. Asking does not renew it.
-    pub(super) fn lasts(&self, site: &Site) -> bool {
-        site.store.session_end(&self.0).is_some_and(|end| now_ms() < end)
+    /// How long it still lasts; `None` when it has ended. Asking does not renew it.
+    pub(super) fn left(&self, site: &Site) -> Option<Duration> {
+        let left = site.store.session_end(&self.0)? - now_ms();
+        u64::try_from(left).ok().filter(|it| *it > 0).map(Duration::from_millis)
     }
 }
 
@@ -108,15 +107,58 @@ pub(super) async fn require(
 fn session(site: &Site, headers: &HeaderMap) -> Option<Session> {
     let header = headers.get(header::AUTHORIZATION)?;
     let id = token::session_of(header.as_bytes(), site.session_key.expose_secret().as_bytes())?;
-    let now = now_ms();
-    let end = site.store.session_end(&id).filter(|end| now < *end)?;
-    // More than a whole lifetime is left when the clock was put back since.
-    if !(LIFETIME_MS - RENEW_MS..=LIFETIME_MS).contains(&(end - now)) {
-        site.store.renew_session(&id, now + LIFETIME_MS);
+    match used(site.store.session_end(&id)?, now_ms(), site.settings.session_ms) {
+        Used::TooLate => return None,
+        Used::Fresh => {}
+        Used::Renewed(end) => site.store.renew_session(&id, end),
     }
     Some(Session(id))
 }
 
+/// What using a session does to it.
+#[derive(Debug, PartialEq, Eq)]
+enum Used {
+    /// It had ended.
+    TooLate,
+    /// It was used a moment ago.
+    Fresh,
+    /// It ends then.
+    Renewed(i64),
+}
+
+/// What a use at `now` does to a session that ends at `end`; all in milliseconds.
+fn used(end: i64, now: i64, lifetime: i64) -> Used {
+    let left = end.saturating_sub(now);
+    if left <= 0 {
+        Used::TooLate
+    } else if (lifetime - lifetime / RENEW_PART..=lifetime).contains(&left) {
+        Used::Fresh
+    } else {
+        Used::Renewed(now.saturating_add(lifetime))
+    }
+}
+
 fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    service::clock::now_ms()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_lasts_from_its_last_use_whatever_the_clock_does() {
+        const HOUR: i64 = 60 * 60 * 1000;
+        let check = |left| used(1_000_000_000 + left, 1_000_000_000, 8 * HOUR);
+        assert_eq!(check(0), Used::TooLate);
+        assert_eq!(check(-HOUR), Used::TooLate);
+        assert_eq!(check(8 * HOUR), Used::Fresh);
+        assert_eq!(check(8 * HOUR - 60_000), Used::Fresh);
+        let renewed = Used::Renewed(1_000_000_000 + 8 * HOUR);
+        assert_eq!(check(8 * HOUR - 60_001), renewed);
+        assert_eq!(check(1), renewed);
+        // The clock was put back by a year.
+        assert_eq!(check(365 * 24 * HOUR), renewed);
+        assert_eq!(used(i64::MAX, i64::MIN, 8 * HOUR), Used::Renewed(i64::MIN + 8 * HOUR));
+    }
 }

@@ -99,9 +99,7 @@ impl Following {
             if let Some(frame) = self.ready.pop_front() {
                 return Some(frame);
             }
-            if !self.session.lasts(&self.site) {
-                return None;
-            }
+            let left = self.session.left(&self.site)?;
             self.watch.mark_unchanged();
             let events = self.site.store.events_after(self.cursor, None, PAGE).await.ok()?;
             if let Some(last) = events.last() {
@@ -112,7 +110,13 @@ impl Following {
             tokio::select! {
                 changed = self.watch.changed() => changed.ok()?,
                 () = self.site.stop.cancelled() => return None,
-                () = tokio::time::sleep(SILENCE) => return Some(Bytes::from_static(b":\n\n")),
+                () = tokio::time::sleep(SILENCE.min(left)) => {
+                    // Others may have renewed it meanwhile.
+                    if left < SILENCE {
+                        continue;
+                    }
+                    return Some(Bytes::from_static(b":\n\n"));
+                }
             }
         }
     }

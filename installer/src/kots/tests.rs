@@ -25,6 +25,7 @@ fn settings(bundle: Option<&str>) -> Settings {
         cluster_id: "id".to_owned(),
         app_endpoint: Some("https://replicated.app".to_owned()),
         timeout: Duration::from_mins(15),
+        session_ms: crate::store::SESSION_MS,
         manager_port: 30_080,
     }
 }

@@ -361,3 +361,26 @@ fn what_was_at_work_when_the_process_died_is_true_after_a_start() {
     manager.ended("/app-preflights/status");
     assert_eq!(manager.state(), "AppPreflightsSucceeded");
 }
+
+#[test]
+fn a_stream_ends_with_its_session() {
+    use std::io::Read as _;
+
+    // Renewed by nothing but requests; the stream is the last one.
+    let fixture = json!({ "state": "New", "session_ms": 3000 });
+    let (_site, manager) = seeded(with_questions(QUESTIONS), "upgrade", "linux", &fixture);
+    let events = |after: i64| {
+        let request = manager.http.get(format!("{}/api/events?after={after}", manager.url));
+        request.bearer_auth(&manager.token).send().unwrap()
+    };
+    let mut stream = events(0);
+    assert_eq!(stream.status(), 200);
+    let mut told = String::new();
+    stream.read_to_string(&mut told).unwrap();
+    assert!(told.starts_with("id: 1\nevent: state\n") && told.ends_with("\n\n"), "{told}");
+    let again = events(1);
+    assert_eq!(again.status(), 401);
+    assert_eq!(again.json::<Value>().unwrap()["message"], "Unauthorized");
+    let manager = manager.login();
+    assert_eq!(manager.get("/api/state").status, 200);
+}

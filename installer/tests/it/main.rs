@@ -14,5 +14,6 @@ mod load;
 mod real;
 mod real_preflights;
 mod telemetry;
+mod terminal;
 mod update;
 mod walks;

@@ -37,7 +37,7 @@ pub(crate) async fn post(
         return Failure::new(StatusCode::FORBIDDEN, "password authentication disabled")
             .into_response();
     };
-    if is_locked(&shared, now_ms()) {
+    if is_locked(wrong(&shared), now_ms()) {
         let text = format!(
             "Admin Console has been locked.  Please reset password using the \"kubectl kots \
              reset-password -n {}\" command.",
@@ -104,12 +104,31 @@ fn set_cookie(response: &mut Response, cookie: &str) {
     }
 }
 
-fn is_locked(shared: &Context, now_ms: i64) -> bool {
-    let (n_wrong, at_ms) = *shared.wrong_passwords.lock().unwrap_or_else(PoisonError::into_inner);
-    n_wrong >= MAX_WRONG && now_ms.saturating_sub(at_ms) < LOCKED_MS
+fn wrong(shared: &Context) -> (u32, i64) {
+    *shared.wrong_passwords.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the console is locked, after so many wrong passwords, the last of them at `at_ms`.
+fn is_locked((n_wrong, at_ms): (u32, i64), now_ms: i64) -> bool {
+    n_wrong >= MAX_WRONG && (0..LOCKED_MS).contains(&now_ms.saturating_sub(at_ms))
 }
 
 fn note(shared: &Context, right: bool, now_ms: i64) {
     let mut wrong = shared.wrong_passwords.lock().unwrap_or_else(PoisonError::into_inner);
     *wrong = if right { (0, 0) } else { (wrong.0.saturating_add(1), now_ms) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_lasts_a_minute_whatever_the_clock_does() {
+        let at = 1_000_000;
+        let check = |n_wrong, now_ms| is_locked((n_wrong, at), now_ms);
+        assert!(!check(MAX_WRONG - 1, at));
+        assert!(check(MAX_WRONG, at) && check(MAX_WRONG + 1, at + LOCKED_MS - 1));
+        assert!(!check(MAX_WRONG, at + LOCKED_MS));
+        assert!(!check(MAX_WRONG, at - 1), "the clock was put back");
+    }
 }

@@ -120,8 +120,11 @@ pub(super) fn is_allowed(shared: &Context, query: &str, slug: &str, sequence: i6
     validation.set_audience(&[AUDIENCE]);
     validation.leeway = 0;
     let key = DecodingKey::from_secret(shared.secrets.session_key.expose_secret().as_bytes());
-    jsonwebtoken::decode::<Claims>(&token, &key, &validation)
-        .is_ok_and(|it| it.claims.slug == slug && it.claims.sequence == sequence)
+    jsonwebtoken::decode::<Claims>(&token, &key, &validation).is_ok_and(|it| {
+        // One that lasts longer than it was given: the clock was put back since.
+        let is_ahead = it.claims.exp > jiff::Timestamp::now().as_second() + TOKEN_LIFETIME_S;
+        !is_ahead && it.claims.slug == slug && it.claims.sequence == sequence
+    })
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {

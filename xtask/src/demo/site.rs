@@ -16,20 +16,23 @@ pub(crate) struct Programs {
     pub(crate) kots: PathBuf,
     /// Path of `kotsadm`.
     pub(crate) kotsadm: PathBuf,
+    /// Path of `installer`, where that was built.
+    pub(crate) installer: PathBuf,
 }
 
 impl Programs {
-    /// Builds both.
-    pub(crate) fn build(release: bool) -> Result<Self> {
-        sh::heading("building kots and kotsadm");
+    /// Builds these packages, in one go.
+    pub(crate) fn build(release: bool, packages: &[&str]) -> Result<Self> {
+        sh::heading(&format!("building {}", packages.join(", ")));
         let mut build = sh::cargo();
-        build.args(["build", "--locked", "-p", "kots-deploy", "-p", "upstream-handler"]);
+        build.args(["build", "--locked"]).args(packages.iter().flat_map(|it| ["-p", it]));
         if release {
             build.arg("--release");
         }
         sh::run(&mut build)?;
         let folder = sh::built(if release { "release" } else { "debug" });
-        Ok(Self { kots: folder.join("kots"), kotsadm: folder.join("kotsadm") })
+        let at = |name| folder.join(name);
+        Ok(Self { kots: at("kots"), kotsadm: at("kotsadm"), installer: at("installer") })
     }
 
     /// `kots COMMAND SLUG` with the test chain's root key and a journal folder of its own.
