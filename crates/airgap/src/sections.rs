@@ -21,8 +21,8 @@ use crate::{
 /// Sections of a bundle, one after the other in the order of the bundle.
 ///
 /// The stream is entered at the last place before a section from which it can be read on; what lies between is
-/// decompressed and dropped. Every section is compared with its digest: its last bytes are only given out if all were
-/// right.
+/// decompressed and dropped. Every section is compared with its digest ([`Sections::compared_elsewhere`] leaves that to
+/// the receiver): its last bytes are only given out if all were right.
 #[derive(Debug)]
 pub struct Sections {
     path: PathBuf,
@@ -31,6 +31,7 @@ pub struct Sections {
     plain_size: u64,
     /// In reverse order.
     wanted: Vec<Section>,
+    compares: bool,
     stream: Option<Stream>,
     current: Option<Current>,
 }
@@ -44,7 +45,7 @@ struct Stream {
 #[derive(Debug)]
 struct Current {
     left: u64,
-    hash: Sha256,
+    hash: Option<Sha256>,
     digest: Digest,
 }
 
@@ -73,9 +74,15 @@ impl Sections {
             points: Arc::clone(&index.points),
             plain_size: index.plain_size,
             wanted,
+            compares: true,
             stream: None,
             current: None,
         })
+    }
+
+    /// Gives sections out as they are: for a receiver that compares them with their digests itself.
+    pub fn compared_elsewhere(self) -> Self {
+        Self { compares: false, ..self }
     }
 
     /// Splits sections of the bundle that `index` describes into at most `most` runs that can be read at once, each by
@@ -126,7 +133,8 @@ impl Sections {
         };
         self.go_to(section.offset)?;
         let Section { size: left, digest, .. } = section;
-        self.current = Some(Current { left, hash: Sha256::new(), digest });
+        let hash = self.compares.then(Sha256::new);
+        self.current = Some(Current { left, hash, digest });
         Ok(Some(section))
     }
 
@@ -213,8 +221,11 @@ impl Read for Sections {
         }
         stream.offset += n as u64;
         current.left -= n as u64;
-        current.hash.update(&buf[..n]);
-        if current.left == 0 && Digest::finish(std::mem::take(&mut current.hash)) != current.digest
+        if let Some(hash) = &mut current.hash {
+            hash.update(&buf[..n]);
+        }
+        if current.left == 0
+            && current.hash.take().is_some_and(|it| Digest::finish(it) != current.digest)
         {
             return Err(io::Error::new(io::ErrorKind::InvalidData, BundleError::Changed));
         }

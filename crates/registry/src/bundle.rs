@@ -168,10 +168,14 @@ impl Source for BundleSource {
     fn pass(
         &self,
         wanted: &BTreeSet<Digest>,
+        is_compared: bool,
         give: &mut dyn FnMut(Digest, &mut dyn Read) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
         let wanted = wanted.iter().filter_map(|it| self.sections.get(it)).copied();
         let mut sections = Sections::open(&self.path, &self.index, wanted)?;
+        if !is_compared {
+            sections = sections.compared_elsewhere();
+        }
         while let Some(section) = sections.next_section()? {
             if give(section.digest, &mut sections).is_break() {
                 break;

@@ -67,12 +67,16 @@ pub trait Source: Send + Sync {
     /// Reads it once and hands out each blob of `wanted` in its own order. A blob need not be read to its end; `Break`
     /// ends the pass. Blocks.
     ///
+    /// A registry compares a blob with its digest itself, so what is given need not be right; after it has not taken
+    /// something, `is_compared` asks for it, to tell a source that was changed from a registry that loses what it has.
+    ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// When it cannot be read, or is not what it was.
     fn pass(
         &self,
         wanted: &BTreeSet<Digest>,
+        is_compared: bool,
         give: &mut dyn FnMut(Digest, &mut dyn Read) -> ControlFlow<()>,
     ) -> Result<(), SourceError>;
 }

@@ -13,8 +13,8 @@ use zlib_rs::{Inflate, InflateFlush};
 pub(crate) const WINDOW: usize = 32 * 1024;
 /// Decompressed bytes from one place inside a member to the next, at first.
 const SPACING: u64 = 4 << 20;
-/// Places inside members that are kept: with the windows 4 MiB. When there are more, every other one is dropped.
-const MOST: usize = 128;
+/// Places inside members that are kept: with the windows 2 MiB. When there are more, every other one is dropped.
+const MOST: usize = 64;
 /// Decompressed bytes that must be the same for a place to be believed.
 const PROOF: usize = 1024;
 /// The most that are compared.

@@ -4,7 +4,7 @@
 //! inode, size and the times of content and of inode are those of the file that was read, and were two seconds old by
 //! then: no program can set the last of them, so such a file was not written to since. Were a clock turned back to
 //! defeat that, nothing wrong could be sent all the same, for everything that is read from a bundle is compared with
-//! the index.
+//! the index, here or by the registry it is sent to.
 //!
 //! A file that only looks like a known bundle (a copy, or one that was too young) is digested, which takes a fraction of
 //! a pass: nothing is decompressed. It looks like one when its size, its first and its last bytes are the same; the last

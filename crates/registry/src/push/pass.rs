@@ -72,6 +72,7 @@ pub(super) async fn run(
     let inline: Vec<(Digest, Bytes)> =
         wanted.iter().filter_map(|it| Some((*it, shared.plan.inline(*it)?.clone()))).collect();
     wanted.retain(|it| shared.plan.inline(*it).is_none());
+    let is_compared = pushed.passes > 0;
     pushed.passes += u32::from(!wanted.is_empty());
     let feeder = Arc::new(Feeder {
         targets,
@@ -80,6 +81,7 @@ pub(super) async fn run(
         stopped: Arc::clone(&stopped),
         begin,
         parallelism: u32::try_from(options.parallelism.max(1)).unwrap_or(u32::MAX),
+        is_compared,
         shared: Arc::clone(shared),
     });
     let mut readers = JoinSet::new();
@@ -198,6 +200,7 @@ struct Feeder {
     stopped: Arc<AtomicBool>,
     begin: mpsc::UnboundedSender<Begin>,
     parallelism: u32,
+    is_compared: bool,
     shared: Arc<Shared>,
 }
 
@@ -223,7 +226,7 @@ impl Feeder {
         mut wanted: BTreeSet<Digest>,
     ) -> Result<(), SourceError> {
         let mut failed = None;
-        source.pass(&wanted.clone(), &mut |digest, data| {
+        source.pass(&wanted.clone(), self.is_compared, &mut |digest, data| {
             if !wanted.remove(&digest) {
                 return ControlFlow::Continue(());
             }

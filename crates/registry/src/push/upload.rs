@@ -109,7 +109,7 @@ impl Upload {
             }
             self.fits().await?;
             if ended || self.held() >= self.least() {
-                self.flush().await?;
+                self.flush(ended).await?;
             }
             if ended {
                 break;
@@ -152,6 +152,9 @@ impl Upload {
             let ended =
                 self.shared.client.complete(&repository, &session, digest, &self.held).await;
             let fault = match ended {
+                Err(fault) if is_other_content(&fault) => {
+                    return Err(Ended::Lost(fault.to_string()));
+                }
                 Ok(()) => {
                     self.shared.patience.came_through();
                     return Ok(());
@@ -217,9 +220,9 @@ impl Upload {
         self.held.iter().map(Bytes::len).sum()
     }
 
-    /// The first of what is held, as much as is sent at once.
-    fn next_part(&self) -> Vec<Bytes> {
-        let mut left = self.shared.pace.part().max(usize::try_from(self.least()).unwrap_or(0));
+    /// The first of what is held, as much as is sent at once, and no less than `least`.
+    fn next_part(&self, least: u64) -> Vec<Bytes> {
+        let mut left = self.shared.pace.part().max(usize::try_from(least).unwrap_or(0));
         let mut part = Vec::new();
         for bytes in &self.held {
             let bytes = bytes.slice(..bytes.len().min(left));
@@ -232,13 +235,14 @@ impl Upload {
         part
     }
 
-    /// Sends what is held.
-    async fn flush(&mut self) -> Result<(), Ended> {
+    /// Sends what is held, except what is too little for a part that is not the last.
+    async fn flush(&mut self, ended: bool) -> Result<(), Ended> {
+        let least = self.least();
         let Some(mut session) = self.session.take() else { return Ok(()) };
         let all = self.there + self.held();
         let mut attempt = 0;
-        while self.there < all {
-            let part = self.next_part();
+        while self.there < all && (ended || least <= all - self.there) {
+            let part = self.next_part(least);
             let bytes: usize = part.iter().map(Bytes::len).sum();
             let end = self.there + bytes as u64;
             self.sent += bytes as u64;
@@ -361,6 +365,11 @@ impl Upload {
             session = self.ask(&session).await?;
         }
     }
+}
+
+/// Whether a refusal says that the blob is not the one of its digest (`DIGEST_INVALID` of the distribution spec).
+fn is_other_content(fault: &Fault) -> bool {
+    matches!(fault, Fault::Refused { status: 400, reason } if reason.contains("DIGEST_INVALID"))
 }
 
 /// Whether a refusal says that the upload is not there, or not what was sent.

@@ -238,10 +238,11 @@ impl Source for Late {
     fn pass(
         &self,
         wanted: &BTreeSet<Digest>,
+        is_compared: bool,
         give: &mut dyn FnMut(Digest, &mut dyn Read) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
         let mut given = 0;
-        self.images.pass(wanted, &mut |digest, data| {
+        self.images.pass(wanted, is_compared, &mut |digest, data| {
             given += 1;
             while given == 2 && !self.refused() {
                 std::thread::yield_now();

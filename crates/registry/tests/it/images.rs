@@ -128,7 +128,7 @@ fn of(kind: &str, text: &Value, blobs: Vec<Blob>) -> Manifest {
     Manifest { digest: Digest::of(&bytes), media_type: kind.to_owned(), bytes, blobs }
 }
 
-/// A source in memory that gives blobs in one order only.
+/// A source in memory that is read in several places, in each in one order only.
 pub(crate) struct Memory {
     blobs: Vec<(Digest, Bytes)>,
     pub(crate) passes: AtomicU32,
@@ -148,9 +148,16 @@ impl Source for Memory {
         self.blobs.iter().any(|it| it.0 == digest)
     }
 
+    fn runs(&self, wanted: BTreeSet<Digest>, most: usize) -> Vec<BTreeSet<Digest>> {
+        let all: Vec<Digest> =
+            self.blobs.iter().map(|it| it.0).filter(|it| wanted.contains(it)).collect();
+        all.chunks(all.len().div_ceil(most).max(1)).map(|it| it.iter().copied().collect()).collect()
+    }
+
     fn pass(
         &self,
         wanted: &BTreeSet<Digest>,
+        _is_compared: bool,
         give: &mut dyn FnMut(Digest, &mut dyn Read) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
         self.passes.fetch_add(1, Ordering::Relaxed);

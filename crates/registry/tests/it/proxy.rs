@@ -42,6 +42,10 @@ pub(crate) struct Seen {
     /// Bytes of parts and blobs.
     pub(crate) uploaded: u64,
     pub(crate) methods: BTreeMap<String, usize>,
+    /// What the registry says the fewest bytes of a part are.
+    least: Option<u64>,
+    /// The bytes of each part, by the place of the upload.
+    pub(crate) parts: BTreeMap<String, Vec<u64>>,
 }
 
 pub(crate) struct Proxy {
@@ -85,6 +89,13 @@ impl Proxy {
             if length > limit { Disturb::Answer(413) } else { Disturb::Pass }
         };
         Self::start(port, Arc::new(decide)).await
+    }
+
+    /// That wants so many bytes in each part but the last.
+    pub(crate) async fn demanding(port: u16, least: u64) -> Self {
+        let proxy = Self::counting(port).await;
+        proxy.seen.lock().unwrap_or_else(PoisonError::into_inner).least = Some(least);
+        proxy
     }
 
     /// That disturbs one request in ten, each in a way of its own.
@@ -156,11 +167,15 @@ async fn handle(
     }
     let bytes = body.collect().await.map_err(|_| Reset)?.to_bytes();
     let sent = bytes.len() as u64;
-    let reply = forward(&http, port, &parts, bytes).await.ok_or(Reset)?;
+    let mut reply = forward(&http, port, &parts, bytes).await.ok_or(Reset)?;
     let status = reply.status();
     if path.contains("/blobs/uploads/") && matches!(parts.method, Method::PATCH | Method::PUT) {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.uploaded += sent;
+        if parts.method == Method::PATCH {
+            let upload = path.split('?').next().unwrap_or_default().to_owned();
+            seen.parts.entry(upload).or_default().push(sent);
+        }
         if parts.method == Method::PUT && status == StatusCode::CREATED {
             let repository = path.split("/blobs/").next().unwrap_or_default();
             let digest = path.split("digest=").nth(1).unwrap_or_default();
@@ -169,6 +184,10 @@ async fn handle(
     }
     if disturb == Disturb::ResetAfter {
         return Err(Reset);
+    }
+    let least = seen.lock().unwrap_or_else(PoisonError::into_inner).least;
+    if let Some(least) = least.filter(|_| parts.method == Method::POST) {
+        reply.headers_mut().insert("oci-chunk-min-length", least.into());
     }
     Ok(reply)
 }

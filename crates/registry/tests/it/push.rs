@@ -1,12 +1,16 @@
 //! Undisturbed pushes: what is there afterwards, what is sent and what is not.
 
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use airgap::Digest;
 use bytes::Bytes;
-use registry::push::{Options, PushError, Pushed, push};
+use registry::push::{Options, PushError, Pushed, Source, SourceError, push};
 
-use crate::images::{Images, manifests, mixed};
+use crate::images::{Images, Memory, manifests, mixed};
 use crate::proxy::Proxy;
 use crate::server::{Server, client, endpoint};
 use crate::watch::Watch;
@@ -126,6 +130,28 @@ async fn parts_become_smaller_where_large_ones_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_wants_larger_parts_than_many_blobs_leave_room_for_gets_them() {
+    let Some(server) = Server::plain() else { return };
+    let least = 3 << 16;
+    let proxy = Proxy::demanding(server.port(), least).await;
+    let mut images = Images::new(14);
+    for name in ["one", "two", "three", "four"] {
+        let layer = images.blob(700_000);
+        let manifest = images.docker(vec![layer]);
+        images.image(&format!("quay.io/org/{name}:1"), vec![manifest]);
+    }
+    let watch = Watch::new();
+    push_to(proxy.port, "ns", &images, options(), &watch).await.expect("pushed");
+    assert_there(&server, "ns", &images);
+    let parts = proxy.with(|it| it.parts.clone());
+    assert!(parts.len() >= 4, "{parts:?}");
+    for sizes in parts.values() {
+        let (_, before) = sizes.split_last().expect("one part");
+        assert!(before.iter().all(|it| least <= *it), "{parts:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn content_of_the_plan_needs_no_source() {
     let Some(server) = Server::plain() else { return };
     let mut images = Images::new(4);
@@ -177,6 +203,46 @@ async fn an_image_with_a_part_that_is_nowhere_fails_alone() {
         )
     );
     images.all.pop();
+    assert_there(&server, "ns", &images);
+}
+
+/// Gives other bytes than it should; says so only when it is to compare them.
+struct Other(Memory);
+
+impl Source for Other {
+    fn has(&self, digest: Digest) -> bool {
+        self.0.has(digest)
+    }
+
+    fn pass(
+        &self,
+        wanted: &BTreeSet<Digest>,
+        is_compared: bool,
+        give: &mut dyn FnMut(Digest, &mut dyn Read) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        if is_compared {
+            return Err(std::io::Error::other("the bundle was changed").into());
+        }
+        self.0.pass(wanted, is_compared, &mut |digest, data| {
+            let mut first = [0];
+            let read = data.read(&mut first).expect("it is in memory");
+            let first = [first[0] ^ 1];
+            give(digest, &mut (&first[..read]).chain(data))
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_registry_finds_to_be_other_bytes_is_compared_here_and_named() {
+    let Some(server) = Server::plain() else { return };
+    let images = mixed(6);
+    let endpoint = endpoint(server.port(), "ns");
+    let source = Arc::new(Other(images.source()));
+    let error = push(client(&endpoint), images.plan(&endpoint), source, options(), Watch::new())
+        .await
+        .expect_err("nothing is what it should be");
+    assert!(matches!(error, PushError::Source(_)), "{error:?}");
+    push_to(server.port(), "ns", &images, options(), &Watch::new()).await.expect("the next one");
     assert_there(&server, "ns", &images);
 }
 
