@@ -6,9 +6,9 @@ use crate::config;
 use crate::flow::State;
 use crate::http::types::{AppConfig, AppConfigValues};
 use crate::refusal::Refusal;
-use crate::runner;
 use crate::site::{Shared, Site};
 use crate::store::StoreError;
+use crate::{infra, preflights, runner};
 
 /// The name of the sealed answers in the store.
 const ANSWERS: &str = "answers";
@@ -47,17 +47,30 @@ pub(crate) async fn given_out(site: &Site) -> Result<AppConfigValues, Refusal> {
     Ok(config::given_out(&stored(site).await?, &site.release.questions))
 }
 
-/// Takes answers: the state goes through `ApplicationConfiguring`.
+/// Takes answers: the state goes through `ApplicationConfiguring`, and what later steps said no longer
+/// counts.
+///
+/// Once the run is past them, no answers change nothing: a browser that comes to a run at work sends
+/// that, and finds by the statuses where the run is.
 pub(crate) async fn patch(
     site: &Shared,
     given: &AppConfigValues,
-    retry: bool,
 ) -> Result<AppConfigValues, Refusal> {
+    if given.is_empty() {
+        let state = site.store.state().await?;
+        if state != State::ApplicationConfiguring && !site.flow.takes_answers(state) {
+            return given_out(site).await;
+        }
+    }
     let held = runner::acquire(site).await?;
-    if !site.flow.allows(held.state, State::ApplicationConfiguring, retry) {
+    if !site.flow.takes_answers(held.state) {
         return Err(Refusal::transition(held.state, State::ApplicationConfiguring));
     }
-    site.store.enter(State::ApplicationConfiguring, None).await?;
+    if !site.flow.allows(held.state, State::ApplicationConfiguring, false) {
+        infra::forget(site).await?;
+        preflights::forget(site).await?;
+    }
+    site.store.go_back(State::ApplicationConfiguring).await?;
     let taken = take(site, given).await;
     let next = match &taken {
         Ok(_) => State::ApplicationConfigured,

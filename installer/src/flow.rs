@@ -173,6 +173,7 @@ impl Flow {
         let mut retry = |from: State, to: State| edges.push(Edge { from, to, is_retry: true });
         if self.mode == Mode::Install {
             retry(InfrastructureInstallFailed, InfrastructureInstalling);
+            retry(InfrastructureInstallFailed, ApplicationConfiguring);
         }
         if self.has_airgap_step() {
             retry(AirgapProcessingFailed, AirgapProcessing);
@@ -188,6 +189,17 @@ impl Flow {
     /// Whether a change of state is allowed; a retry only to those who ask for one.
     pub(crate) fn allows(self, from: State, to: State, retry: bool) -> bool {
         self.edges().iter().any(|it| it.from == from && it.to == to && (retry || !it.is_retry))
+    }
+
+    /// Whether answers are taken. Sending them is a way out of every failed state from which a retry goes
+    /// back to them: the original's wizard has no other.
+    pub(crate) fn takes_answers(self, state: State) -> bool {
+        self.allows(state, State::ApplicationConfiguring, true)
+    }
+
+    /// Whether a step was done and is not done again: states are in the order of a run.
+    pub(crate) fn is_past(self, state: State, step: Step) -> bool {
+        step.succeeded() <= state && !self.allows(state, step.running(self), false)
     }
 
     /// Whether a state is left by a retry only, or not at all.

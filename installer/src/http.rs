@@ -14,6 +14,7 @@ pub(crate) mod headless;
 pub(crate) mod limiter;
 mod listen;
 pub(crate) mod openapi;
+mod page;
 mod progress;
 mod query;
 mod token;
@@ -23,7 +24,7 @@ pub(crate) mod views;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, patch, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -251,6 +252,18 @@ pub(crate) fn router(site: &Shared) -> Router {
     for route in ROUTES.iter().filter(|it| it.is_of(target, mode)) {
         guarded = guarded.route(&format!("{}{}", site.flow.prefix(), route.path), handler(route));
     }
+    // The wizard asks for these two under another mode's or target's name: whether its token still counts,
+    // and for what an application needs around it on Kubernetes.
+    guarded = match (target, mode) {
+        (Target::Kubernetes, Mode::Install) => {
+            guarded.route("/api/linux/install/infra/setup", post(handlers::infra_setup))
+        }
+        (_, Mode::Upgrade) => {
+            let path = format!("/api/{}/install/installation/config", target.as_str());
+            guarded.route(&path, get(frame::unknown_path))
+        }
+        (Target::Linux, Mode::Install) => guarded,
+    };
     let open = Router::new()
         .route("/api/health", get(handlers::health))
         .route("/api/auth/login", post(auth::login))
@@ -258,10 +271,10 @@ pub(crate) fn router(site: &Shared) -> Router {
     guarded
         .route_layer(from_fn_with_state(site.clone(), auth::require))
         .merge(open)
-        .fallback(frame::unknown_path)
+        .fallback(page::any)
         .method_not_allowed_fallback(frame::unknown_method)
         .layer(CatchPanicLayer::custom(frame::panicked))
-        .layer(from_fn(frame::surround))
+        .layer(from_fn_with_state(site.clone(), frame::surround))
         .layer(RequestBodyTimeoutLayer::new(BODY_IDLE))
         .with_state(site.clone())
 }

@@ -21,6 +21,11 @@ pub(crate) async fn view(site: &Site) -> Result<Infra, StoreError> {
     Ok(Infra { components: site.store.get(COMPONENTS).await?, logs, status })
 }
 
+/// Forgets the components.
+pub(crate) async fn forget(site: &Site) -> Result<(), StoreError> {
+    site.store.drop_document(COMPONENTS).await
+}
+
 /// Looks for the admin console.
 pub(crate) async fn work(site: &Site) -> Result<End, String> {
     component(site, StatusState::Running, "Installing Admin Console").await?;

@@ -20,12 +20,19 @@ pub(crate) async fn view(site: &Site) -> Result<InstallationConfigBody, StoreErr
     Ok(InstallationConfigBody { values, defaults, resolved })
 }
 
-/// Takes settings and begins the step.
+/// Takes settings and begins the step. Once the run is past it, the settings that are kept change
+/// nothing: a browser that comes to a run at work sends those.
 pub(crate) async fn configure(
     site: &Shared,
     given: InstallationConfig,
     retry: bool,
 ) -> Result<(), Refusal> {
+    let state = site.store.state().await?;
+    if site.flow.is_past(state, Step::Installation)
+        && site.store.get(SETTINGS).await? == Some(given.clone())
+    {
+        return Ok(());
+    }
     let held = runner::acquire(site).await?;
     let running = Step::Installation.running(site.flow);
     if !site.flow.allows(held.state, running, retry) {

@@ -26,3 +26,4 @@ mod store;
 mod telemetry;
 mod tls;
 mod upgradable;
+mod web;

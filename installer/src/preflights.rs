@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answers;
 use crate::flow::Step;
-use crate::http::types::{AppPreflights, PreflightsOutput, PreflightsRecord};
+use crate::http::types::{AppPreflights, PreflightsOutput, PreflightsRecord, Status, StatusState};
 use crate::refusal::{Refusal, chain};
 use crate::runner::End;
 use crate::site::{Site, write_private};
@@ -41,14 +41,34 @@ struct Kept {
 pub(crate) async fn view(site: &Site) -> Result<AppPreflights, StoreError> {
     let status = site.store.status(Step::AppPreflights).await?;
     let results: Kept = site.store.get(RESULTS).await?.unwrap_or_default();
-    let has_strict = results.output.as_ref().is_some_and(has_strict_failures);
+    let output = results.output.or_else(|| not_run(&status));
+    let has_strict = output.as_ref().is_some_and(has_strict_failures);
     Ok(AppPreflights {
         titles: results.titles,
-        output: results.output,
+        output,
         status,
         has_strict_app_preflight_failures: has_strict,
         allow_ignore_app_preflights: true,
     })
+}
+
+/// What checks that could not run are told as: a failure that cannot be passed over. Without it the
+/// original's wizard takes a failed run that has no results for a good one, and goes on.
+fn not_run(status: &Status) -> Option<PreflightsOutput> {
+    let record = |why: &str| PreflightsRecord {
+        title: "The preflight checks did not run".to_owned(),
+        message: why.to_owned(),
+        strict: true,
+    };
+    (status.state == StatusState::Failed).then(|| PreflightsOutput {
+        fail: Some(vec![record(&status.description)]),
+        ..PreflightsOutput::default()
+    })
+}
+
+/// Forgets the results.
+pub(crate) async fn forget(site: &Site) -> Result<(), StoreError> {
+    site.store.drop_document(RESULTS).await
 }
 
 /// Whether a check failed that cannot be passed over.

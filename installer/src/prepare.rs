@@ -23,6 +23,7 @@ use crate::site::{Parts, Settings, Shared, Site, make_private};
 use crate::store::Store;
 use crate::telemetry::{Recipient, Telemetry};
 use crate::tls::{self, Tls};
+use crate::web::Web;
 use crate::{answers, license};
 
 pub(crate) use doubt::Doubt;
@@ -51,6 +52,8 @@ pub(crate) struct Request {
     pub(crate) manager_port: Option<u16>,
     pub(crate) timeout: Duration,
     pub(crate) restart: bool,
+    /// The folder of the wizard; `None` when no page is given out.
+    pub(crate) web_dir: Option<PathBuf>,
     /// The flags as typed, for telemetry.
     pub(crate) flags: String,
     #[cfg(feature = "fixture")]
@@ -150,10 +153,11 @@ pub(crate) async fn prepare(
     }
 
     let flow = Flow { target: request.target, mode: request.mode, airgap: is_airgap };
-    store.take_up(&run, request.restart).await?;
+    let web = page(&request, flow, &release)?;
+    take_up(&store, &run, &request, flow).await?;
     let clusters = (installation.version.as_str(), release.cluster_version.as_str());
     let telemetry = telemetry(&request, &settings, &endpoint, clusters);
-    let parts = Parts {
+    let site = Site::new(Parts {
         flow,
         settings,
         release,
@@ -165,8 +169,8 @@ pub(crate) async fn prepare(
         password_hash,
         session_key: secrets.session_key,
         telemetry,
-    };
-    let site = Site::new(parts);
+        web,
+    });
     first_answers(&request, &site).await?;
     #[cfg(feature = "fixture")]
     if let Some(folder) = &request.fixture {
@@ -176,6 +180,24 @@ pub(crate) async fn prepare(
         crate::telemetry::started(&site, &current.unwrap_or_default().version_label);
     }
     Ok(Prepared { site, tls, password, _lock: lock })
+}
+
+/// The wizard, when its files are there.
+fn page(request: &Request, flow: Flow, release: &Release) -> Result<Option<Web>> {
+    let Some(folder) = &request.web_dir else { return Ok(None) };
+    let web = Web::load(folder, flow, release)
+        .with_context(|| format!("{} cannot be used as --web-dir", folder.display()))?;
+    Ok(Some(web))
+}
+
+/// Takes up the run, or begins it.
+async fn take_up(store: &Store, run: &str, request: &Request, flow: Flow) -> Result<()> {
+    let state = store.take_up(run, request.restart).await?;
+    if flow.is_final(state) && state != State::Succeeded {
+        // Pages still show how it failed, and have no way on from there. They begin anew with a login.
+        store.end_sessions().await?;
+    }
+    Ok(())
 }
 
 fn settings(

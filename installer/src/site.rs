@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kinds::cipher::Cipher;
 use kinds::context::{Contexts, RegistrySettings, VersionInfo, World};
@@ -19,6 +19,7 @@ use crate::release::Release;
 use crate::runner::Lock;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::web::Web;
 
 /// The version of KOTS whose behaviour templates are told of.
 const KOTS_VERSION: &str = "1.128.0";
@@ -70,6 +71,28 @@ impl Registry {
     }
 }
 
+/// Remembers when somebody asked for something.
+#[derive(Debug)]
+pub(crate) struct Asked(Mutex<Instant>);
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+}
+
+impl Asked {
+    /// Somebody asks now.
+    pub(crate) fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// For how long nobody has asked.
+    pub(crate) fn quiet(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
 /// Everything a request or a step needs.
 pub(crate) struct Site {
     pub(crate) flow: Flow,
@@ -91,6 +114,10 @@ pub(crate) struct Site {
     /// How many passwords are compared at one time: that is slow on purpose.
     pub(crate) comparing: tokio::sync::Semaphore,
     pub(crate) telemetry: Telemetry,
+    /// The wizard, when its files are there.
+    pub(crate) web: Option<Web>,
+    /// When anybody asked last.
+    pub(crate) asked: Asked,
     /// Cancelled when the program is to end.
     pub(crate) stop: CancellationToken,
     /// Cancelled when somebody has seen that the run went well.
@@ -115,6 +142,7 @@ pub(crate) struct Parts {
     pub(crate) password_hash: SecretString,
     pub(crate) session_key: SecretString,
     pub(crate) telemetry: Telemetry,
+    pub(crate) web: Option<Web>,
 }
 
 impl Site {
@@ -135,6 +163,8 @@ impl Site {
             views: Views::default(),
             comparing: tokio::sync::Semaphore::new(2),
             telemetry: parts.telemetry,
+            web: parts.web,
+            asked: Asked::default(),
             stop: CancellationToken::new(),
             shown: CancellationToken::new(),
             cancel: Mutex::default(),

@@ -116,6 +116,8 @@ impl Store {
             ("DELETE FROM machine", "forget the state"),
             ("DELETE FROM status", "forget the statuses"),
             ("DELETE FROM event", "forget the events"),
+            // A page of the run before would go on where that was.
+            ("DELETE FROM session", "end the sessions"),
         ] {
             sqlx::query(statement).execute(&mut *write.tx).await.map_err(failed(what))?;
         }
@@ -132,6 +134,7 @@ impl Store {
             .await
             .map_err(failed("begin the run"))?;
         self.commit(write).await?;
+        self.live.end_sessions();
         Ok(State::New)
     }
 
@@ -163,6 +166,29 @@ impl Store {
         write.record(Kind::State, step, json!({ "state": to.as_str() })).await?;
         if let Some(said) = said {
             write.put_status(said).await?;
+        }
+        self.commit(write).await
+    }
+
+    /// Goes back to the answers: how later steps ended no longer counts.
+    pub(crate) async fn go_back(&self, to: State) -> Result<(), StoreError> {
+        let mut write = self.begin().await?;
+        sqlx::query("UPDATE machine SET state = ?, changed_at = ?")
+            .bind(to.as_str())
+            .bind(now_text())
+            .execute(&mut *write.tx)
+            .await
+            .map_err(failed("change the state"))?;
+        write.record(Kind::State, "", json!({ "state": to.as_str() })).await?;
+        let ended = sqlx::query("SELECT step FROM status WHERE state <> ?")
+            .bind(StatusState::Pending.as_str())
+            .fetch_all(&mut *write.tx)
+            .await
+            .map_err(failed("read the statuses"))?;
+        let has_ended =
+            |step: &Step| ended.iter().any(|row| row.get::<&str, _>(0) == step.as_str());
+        for step in Step::ALL.into_iter().filter(has_ended) {
+            write.put_status(Said { step, state: StatusState::Pending, description: "" }).await?;
         }
         self.commit(write).await
     }

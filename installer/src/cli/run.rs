@@ -18,8 +18,11 @@ use crate::runner;
 use crate::site::Site;
 use crate::telemetry;
 
-/// How long the server goes on after the end was seen, so that a browser gets its last answers.
+/// How long the server goes on after the end was seen, so that a client gets its last answers.
 const LINGER: Duration = Duration::from_secs(5);
+/// How long nobody asks once the wizard is closed. An open page asks every 10 s, and one that is out of
+/// sight once a minute; without an answer it says that the installer cannot be reached, over the success.
+const PAGE_CLOSED: Duration = Duration::from_mins(3);
 
 #[expect(clippy::struct_excessive_bools, reason = "they are the flags of the command")]
 #[derive(Debug, clap::Args)]
@@ -78,6 +81,9 @@ pub(super) struct Args {
     /// PEM file of a root key to accept licenses of besides the built-in one
     #[arg(long)]
     license_root_key: Option<PathBuf>,
+    /// The folder of the wizard's built files (default: `web` beside this program, when it is there)
+    #[arg(long, conflicts_with = "headless")]
+    web_dir: Option<PathBuf>,
     /// Holds everything that is remembered (default: /var/lib/SLUG/installer, or `installer` in --embedded)
     #[arg(long)]
     data_dir: Option<PathBuf>,
@@ -124,6 +130,15 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Args {
+    /// The folder of the page that is given out: the one named, else the one beside this program.
+    fn web_dir(&self) -> Option<PathBuf> {
+        if self.headless || self.web_dir.is_some() {
+            return self.web_dir.clone();
+        }
+        let beside = std::env::current_exe().ok()?.with_file_name("web");
+        beside.join("index.html").is_file().then_some(beside)
+    }
+
     /// Checks what needs no file to be read, in the original's order and words.
     fn request(&self, mode: Mode) -> anyhow::Result<Request> {
         let mut missing = Vec::new();
@@ -161,6 +176,7 @@ impl Args {
             manager_port: self.manager_port,
             timeout: self.timeout,
             restart: self.restart,
+            web_dir: self.web_dir(),
             flags: std::env::args().skip(2).collect::<Vec<_>>().join(" "),
             #[cfg(feature = "fixture")]
             fixture: self.fixture.clone(),
@@ -331,7 +347,7 @@ async fn serve(prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8>
     let is_done = tokio::select! {
         () = site.shown.cancelled() => {
             tokio::select! {
-                () = tokio::time::sleep(LINGER) => {}
+                () = linger(site) => {}
                 () = signals.raised() => {}
             }
             true
@@ -356,6 +372,20 @@ async fn serve(prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8>
 fn after_ctrl_c() {
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
         say_error("\n");
+    }
+}
+
+/// Goes on after the end was seen, for as long as that is of use.
+async fn linger(site: &Site) {
+    if site.web.is_none() {
+        return tokio::time::sleep(LINGER).await;
+    }
+    let (app, label) = (&site.release.app_slug, &site.release.version_label);
+    say(&format!(
+        "{app} {label} is done. This ends when the page is closed; Ctrl-C ends it now.\n"
+    ));
+    while let Some(left) = PAGE_CLOSED.checked_sub(site.asked.quiet()).filter(|it| !it.is_zero()) {
+        tokio::time::sleep(left).await;
     }
 }
 

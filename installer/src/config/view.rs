@@ -9,10 +9,32 @@ use crate::http::types::{
     ConfigText, ConfigValidation,
 };
 
-/// The questions that are shown, passwords masked. Groups without any are left out.
+/// The questions that are shown, passwords masked. Groups without any are left out; there is always one.
 pub(crate) fn view(resolved: &Config) -> AppConfig {
     let groups = resolved.groups.iter().filter(|group| !group.when.hides()).map(group);
-    AppConfig { groups: groups.filter(|group| !group.items.is_empty()).collect() }
+    let mut groups: Vec<_> = groups.filter(|group| !group.items.is_empty()).collect();
+    if groups.is_empty() {
+        groups.push(nothing_to_ask());
+    }
+    AppConfig { groups }
+}
+
+/// What is shown when there are no questions. The original's wizard has no way on from an empty page.
+fn nothing_to_ask() -> ConfigGroup {
+    let name = "no-questions";
+    let label = Item {
+        name: name.to_owned(),
+        kind: "label".to_owned(),
+        title: "This release asks for nothing. Go on with the next step.".to_owned(),
+        ..Item::default()
+    };
+    ConfigGroup {
+        name: name.to_owned(),
+        title: "Configuration".to_owned(),
+        description: String::new(),
+        when: String::new(),
+        items: vec![item(&label)],
+    }
 }
 
 fn group(group: &Group) -> ConfigGroup {

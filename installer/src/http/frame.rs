@@ -4,13 +4,14 @@ use std::any::Any;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::refusal::Refusal;
+use crate::site::Shared;
 
 /// The most time an answer may take to begin.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -76,7 +77,7 @@ pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     refused(&Refusal::new(500, "internal error"))
 }
 
-/// Headers of every answer.
+/// Headers of every answer that does not say them itself.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -90,7 +91,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Bounds the time, adds the headers and writes the line.
-pub(super) async fn surround(request: Request, next: Next) -> Response {
+pub(super) async fn surround(State(site): State<Shared>, request: Request, next: Next) -> Response {
+    site.asked.note();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let start = Instant::now();
     let mut response = match tokio::time::timeout(LIMIT, next.run(request)).await {
@@ -98,7 +100,7 @@ pub(super) async fn surround(request: Request, next: Next) -> Response {
         Err(_) => refused(&Refusal::new(503, format!("no answer within {} s", LIMIT.as_secs()))),
     };
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     if path != "/api/health" && !path.starts_with("/api/swagger") {
         let status = response.status().as_u16();

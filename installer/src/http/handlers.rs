@@ -49,11 +49,10 @@ pub(super) async fn config_values(State(site): State<Shared>) -> Answer<ConfigVa
 
 pub(super) async fn config_patch(
     State(site): State<Shared>,
-    params: Params,
     body: Body,
 ) -> Answer<ConfigValuesBody> {
     let sent: ConfigValuesBody = body::read(body, &["values"]).await?;
-    let taken = whole(async move { answers::patch(&site, &sent.values, params.is_retry()).await });
+    let taken = whole(async move { answers::patch(&site, &sent.values).await });
     answer(taken.await.map(|values| ConfigValuesBody { values }))
 }
 
@@ -93,8 +92,12 @@ pub(super) async fn installation_status(State(site): State<Shared>) -> Response 
     views::cached(&site, step.as_str(), async || site.store.status(step).await).await
 }
 
+/// Once the run is past it there is nothing to prepare: a browser that comes to a run at work asks for it.
 pub(super) async fn infra_setup(State(site): State<Shared>, params: Params) -> Answer<Infra> {
-    begin(&site, Step::Infra, &params).await?;
+    let state = site.store.state().await.map_err(Refusal::from)?;
+    if !site.flow.is_past(state, Step::Infra) {
+        begin(&site, Step::Infra, &params).await?;
+    }
     answer(infra::view(&site).await)
 }
 

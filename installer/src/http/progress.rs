@@ -64,6 +64,7 @@ fn actions(flow: Flow, state: At, is_locked: bool, is_strict: bool) -> Vec<Actio
             if step == Some(Step::App) {
                 app::admit(flow, state, true, is_strict, retry).err()
             } else {
+                let retry = retry || route.verb == Verb::ConfigPatch;
                 (!flow.allows(state, to, retry)).then(|| Refusal::transition(state, to))
             }
         };

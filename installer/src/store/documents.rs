@@ -84,6 +84,18 @@ impl Store {
         Ok(())
     }
 
+    /// Ends every session.
+    pub(crate) async fn end_sessions(&self) -> Result<(), StoreError> {
+        let mut write = self.begin().await?;
+        sqlx::query("DELETE FROM session")
+            .execute(&mut *write.tx)
+            .await
+            .map_err(failed("end the sessions"))?;
+        self.commit(write).await?;
+        self.live.end_sessions();
+        Ok(())
+    }
+
     /// When a session ends, in milliseconds.
     pub(crate) fn session_end(&self, id: &str) -> Option<i64> {
         self.live.session_end(id)

@@ -100,6 +100,10 @@ impl Live {
         sessions.insert(id.to_owned(), expires_ms);
     }
 
+    pub(super) fn end_sessions(&self) {
+        lock(&self.sessions).clear();
+    }
+
     pub(super) fn session_end(&self, id: &str) -> Option<i64> {
         lock(&self.sessions).get(id).copied()
     }

@@ -17,3 +17,4 @@ mod telemetry;
 mod terminal;
 mod update;
 mod walks;
+mod wizard;

@@ -150,7 +150,8 @@ fn checks_that_fail_are_passed_over_only_when_they_may() {
         ended["status"]["description"],
         "run app preflights: app preflights failed to run: error running preflight: exit status 1 (stderr: a word on stderr)"
     );
-    assert!(ended["output"].is_null());
+    assert_eq!(ended["output"]["fail"][0]["message"], ended["status"]["description"]);
+    assert_eq!(ended["hasStrictAppPreflightFailures"], true);
     assert_eq!(ended["titles"], json!(["Version of app.example.com"]));
     assert_eq!(manager.state(), "AppPreflightsExecutionFailed");
     assert_eq!(
