@@ -64,13 +64,14 @@ impl ImagePush {
                     .next("pass the path of a PEM file with certificates to --registry-ca")
                     .nothing_changed()
             })?;
-        let options = Options {
+        let mut options = Options {
             parallelism: self.args.parallelism,
             deadline: Some(deadline),
-            memory: state_dir.map(|it| memory(it, &self.index, chosen)),
-            repositories: state_dir.map(|it| repositories(it, chosen)),
             ..Options::default()
         };
+        if let Some(folder) = state_dir.map(|it| it.join("uploads")) {
+            options = options.remembering(&folder, self.index.sha256, &chosen.endpoint);
+        }
         let observer = observer(&plan);
         Pusher::new(client, plan, options, observer).map_err(|it| failure(&it))
     }
@@ -88,20 +89,6 @@ impl ImagePush {
             artifacts => format!("{images} images and {artifacts} artifacts"),
         }
     }
-}
-
-/// The file for unfinished uploads of this bundle into this registry.
-fn memory(state_dir: &Path, index: &Index, chosen: &Chosen) -> PathBuf {
-    let key = steps::RunKey::new("uploads")
-        .field("bundle", index.sha256.hex())
-        .field("registry", chosen.endpoint.to_string());
-    state_dir.join("uploads").join(format!("{}.jsonl", key.id()))
-}
-
-/// The file for the repositories of this registry that were pushed to.
-fn repositories(state_dir: &Path, chosen: &Chosen) -> PathBuf {
-    let key = steps::RunKey::new("repositories").field("registry", chosen.endpoint.host());
-    state_dir.join("uploads").join(format!("{}.repositories", key.id()))
 }
 
 /// Images that cannot be pushed, all of them.

@@ -1,6 +1,7 @@
 //! What every request works with.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub(crate) struct Context {
     pub max_upload_bytes: u64,
     /// Bundles that come in chunks.
     pub uploads: Uploads,
+    /// Where pushes of their images remember what is unfinished.
+    pub pushes: PathBuf,
     /// Largest sum of all of them, in bytes.
     pub upload_quota_bytes: u64,
     /// New at every start.

@@ -257,6 +257,7 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
             .or_else(|| env::read(env::REPLICATED_API_ENDPOINT)),
         max_upload_bytes,
         uploads,
+        pushes: state.join("pushes"),
         upload_quota_bytes: env::read(env::KOTSADM_UPLOAD_QUOTA_BYTES)
             .and_then(|text| text.parse().ok())
             .unwrap_or(max_upload_bytes.saturating_mul(4)),

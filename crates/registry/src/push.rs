@@ -26,7 +26,7 @@ mod upload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ pub use report::report;
 pub use tally::{ImageProgress, ImageState, Progress};
 
 use crate::client::{Client, Fault};
+use crate::endpoint::Endpoint;
 use airgap::Digest;
 use memory::Memory;
 use pace::Pace;
@@ -163,6 +164,19 @@ impl Default for Options {
             chunk: 1 << 20,
             chunks: 32,
             part: 16 << 20,
+        }
+    }
+}
+
+impl Options {
+    /// Has `folder` remember what a push of this bundle to this place leaves unfinished, and the registry's repositories.
+    pub fn remembering(self, folder: &Path, bundle: Digest, endpoint: &Endpoint) -> Self {
+        let file =
+            |of: &str, kind| folder.join(format!("{}.{kind}", Digest::of(of.as_bytes()).hex()));
+        Self {
+            memory: Some(file(&format!("{bundle} {endpoint}"), "jsonl")),
+            repositories: Some(file(endpoint.host(), "repositories")),
+            ..self
         }
     }
 }

@@ -99,8 +99,9 @@ pub(crate) async fn push(
     let (client, endpoint) = client(shared, registry)?;
     let plan = registry::plan(&index, &endpoint).map_err(ImagesError::Plan)?;
     let observer = Watch { plan: plan.clone(), message, last: Mutex::new(None) };
+    let options = Options::default().remembering(&shared.pushes, index.sha256, &endpoint);
     let source = Arc::new(BundleSource::new(path.to_owned(), index));
-    let pushed = registry::push(client, plan, source, Options::default(), Arc::new(observer));
+    let pushed = registry::push(client, plan, source, options, Arc::new(observer));
     match pushed.await {
         Ok(_) => Ok(()),
         Err(PushError::Images { failed, total }) => {

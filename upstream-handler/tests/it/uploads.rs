@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use airgap::Digest;
 use reqwest::Method;
 use sample::bundle::BundleSpec;
+use sample::docker_registry::Server;
+use sample::images::{ImageSpec, Images, Layer};
 use sample::license::Builder;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
@@ -409,6 +411,58 @@ async fn images_are_pushed_or_nothing_is_made() {
     assert_eq!(site.history().await[2], "2 Registry Change 1.1.0 pending");
     registry.kill().unwrap();
     registry.wait().unwrap();
+}
+
+/// A release with one image of that name, made of a shared layer and one of its own.
+fn with_layers((version, cursor): (&str, &str), name: &str, own: u64) -> BundleSpec {
+    let layers = [1, own].map(|it| Layer { seed: 2 * it, size: 100_000 });
+    let images = Images::new(&[ImageSpec { name: name.to_owned(), layers: layers.to_vec() }]);
+    let mut spec = BundleSpec::sample("1.1.0").unwrap().edit(|it| {
+        images.list(it);
+        version.clone_into(&mut it.version_label);
+        cursor.clone_into(&mut it.update_cursor);
+    });
+    spec.images = Some(images);
+    spec
+}
+
+#[tokio::test]
+async fn what_a_patch_leaves_out_is_taken_over_from_where_an_earlier_bundle_brought_it() {
+    let Some(registry) = Server::plain() else { return };
+    let mut site = airgapped().await;
+    site.kill();
+    site.env("KOTSADM_REGISTRY_PLAIN_HTTP", "1");
+    site.start();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, spec: &BundleSpec| {
+        let path = folder.path().join(name);
+        spec.write(&path).unwrap();
+        let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+        let index = airgap::Index::build(&path, &airgap::Limits::default(), go_on).unwrap();
+        (path, index)
+    };
+    let first = with_layers(("1.1.0", "2"), "quay.io/org/api:1.0", 2);
+    let second = with_layers(("1.2.0", "3"), "quay.io/org/web:1.0", 3);
+    let (_, old) = write("old.airgap", &first);
+    let (new, index) = write("new.airgap", &second);
+    let patch = folder.path().join("patch.airgap");
+    airgap::make::diff(&old, (&new, &index), &patch, &|| false).unwrap();
+    assert!(patch.metadata().unwrap().len() < new.metadata().unwrap().len() - 90_000);
+
+    let bytes = std::fs::read(&patch).unwrap();
+    let patch = Chunked { bytes, identifier: "patch", chunk_bytes: 1 << 20 };
+    let place =
+        json!({ "registryHost": format!("127.0.0.1:{}", registry.port()), "namespace": "shop" });
+    let ends = async |upload: &Chunked| {
+        upload.send_all(&site).await;
+        assert_eq!(upload.process(&site, Method::PUT, &place).await.unwrap().status, 202);
+        ended(&site).await["lastError"].as_str().unwrap_or_default().to_owned()
+    };
+    let text = ends(&patch).await;
+    assert!(text.contains("1 of 1 images are not in the registry"), "{text}");
+    assert_eq!(ends(&Chunked::new(&first, "first", 1 << 20)).await, "");
+    assert_eq!(ends(&patch).await, "");
+    assert_eq!(site.history().await[2], "2 Airgap Update 1.2.0 pending");
 }
 
 /// The real `docker-registry` and its port; none where it is not installed.
