@@ -44,3 +44,40 @@ pub(super) fn decode(mut bytes: &[u8]) -> Option<Vec<Point>> {
     }
     bytes.is_empty().then_some(points)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn points() -> impl Strategy<Value = Vec<Point>> {
+        let inside = (0_u8..4, any::<u8>()).prop_map(|(unused, byte)| Inside {
+            unused: unused * 2,
+            window: vec![byte; WINDOW].into(),
+        });
+        let point = (any::<u64>(), any::<u64>(), prop::option::of(inside));
+        prop::collection::vec(point, 0..5).prop_map(|mut points| {
+            points.sort_by_key(|it| it.1);
+            points.into_iter().map(|(at, offset, inside)| Point { at, offset, inside }).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(points in points(), cut in any::<prop::sample::Index>()) {
+            let bytes = encode(&points);
+            prop_assert_eq!(decode(&bytes), Some(points.clone()));
+            // A file that ends early holds fewer, or is none.
+            let cut = decode(&bytes[..cut.index(bytes.len() + 1)]);
+            prop_assert!(cut.is_none_or(|it| points.starts_with(&it)));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_are_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            for point in decode(&bytes).unwrap_or_default() {
+                prop_assert!(point.inside.is_none());
+            }
+        }
+    }
+}

@@ -124,7 +124,7 @@ mod tests {
     fn what_all_uploads_wait_for_fits_beside_what_is_being_read() {
         for chunks in 1..70 {
             for parallelism in 1..10 {
-                let options = Options { chunks, parallelism, ..Options::default() };
+                let options = Options { parallelism, chunks, ..Options::default() };
                 let pace = Pace::new(&options);
                 let held = usize::try_from(pace.room()).expect("it fits") / options.chunk;
                 // Something is always sent once all buffers are full.

@@ -142,6 +142,9 @@ async fn resume(shared: &Shared, place: &Place) -> Option<Session> {
     if confirmed == 0 || shared.plan.blob_size(place.digest) < confirmed {
         return None;
     }
+    if shared.pace.room() < found.chunk_min {
+        shared.pace.narrow();
+    }
     shared.tally.confirmed(place, confirmed);
     Some(found)
 }
