@@ -1,8 +1,9 @@
 //! `kots airgap-update`.
 
+use super::CliError;
+use super::args::{images_to, reach, report_args};
 use super::flags::{Typed, UsageError};
 use super::settings::Settings;
-use super::{CliError, images_to, reach, report_args};
 use crate::airgap_update::{UpdateArgs, report_to_api};
 
 /// The command.

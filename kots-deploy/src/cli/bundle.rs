@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use airgap::make::Layout;
 
+use super::args::registry_access;
 use super::flags::{Flag, Typed, UsageError};
 use super::settings::Settings;
-use super::{CliError, registry_access, table};
+use super::{CliError, table};
 use crate::bundle::args::{BundleArgs, BundleCommand, ImagesFrom};
 use crate::deploy::args::{ImageArgs, Output, ProgressStyle};
 

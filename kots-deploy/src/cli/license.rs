@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::CliError;
+use super::args::root_keys;
 use super::flags::Typed;
 use super::settings::Settings;
-use super::{CliError, root_keys};
 use crate::license::{Form, VerifyArgs};
 
 /// The word its commands begin with.

@@ -1,8 +1,9 @@
 //! `kots admin-console push-images`.
 
+use super::CliError;
+use super::args::{cluster, registry_push, report_args};
 use super::flags::Typed;
 use super::settings::Settings;
-use super::{CliError, cluster, registry_push, report_args};
 use crate::deploy::args::ImageArgs;
 use crate::push_images::PushArgs;
 use crate::tunnel::Road;
