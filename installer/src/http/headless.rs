@@ -67,6 +67,7 @@ pub(crate) async fn walk(site: &Site, router: Router, given: &Given) -> Outcome 
             Next::Ask { method, path, retry } => {
                 let path = format!("{}{path}", site.flow.prefix());
                 let body = body(&path, given);
+                free(site).await;
                 if let Err(why) = ask(&router, method, &path, retry, &body, &given.token).await {
                     return Outcome::Failed(why);
                 }
@@ -74,6 +75,17 @@ pub(crate) async fn walk(site: &Site, router: Router, given: &Given) -> Outcome 
         }
         // From here on a failure is one of this run.
         may_retry = false;
+    }
+}
+
+/// Waits until nobody holds the lock: a step gives it back a moment after its state is seen, and a refusal for that
+/// would stand in the log as if something were wrong.
+async fn free(site: &Site) {
+    for _ in 0..200 {
+        if !site.lock.is_held() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 
@@ -162,7 +174,7 @@ async fn ask(
     body: &Value,
     token: &str,
 ) -> Result<(), String> {
-    // The lock of a step is given back a moment after its state is seen.
+    // Somebody may have been faster with the lock.
     for _ in 0..200 {
         let query = if retry { "?retry=true" } else { "" };
         let request = Request::builder()
