@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// The variable that brings the commands of version 3. Never set by this program.
 const ENABLE_V3: &str = "ENABLE_V3";
@@ -44,6 +44,9 @@ enum Command {
 /// How a command ends.
 pub(crate) type Ended = anyhow::Result<ExitCode>;
 
+/// What is logged unless `INSTALLER_LOG` says otherwise. What the client of the cluster logs is in our own errors, too.
+const FILTER: &str = "warn,kube_client=off";
+
 /// Commands that are there only with [`ENABLE_V3`].
 const OF_V3: [&str; 2] = ["upgrade", "install"];
 
@@ -55,16 +58,19 @@ pub fn run() -> ExitCode {
         say_error(&text);
         return ExitCode::FAILURE;
     }
-    let args = match Args::try_parse_from(with_aliases(words)) {
+    let parsed = command(is_v3)
+        .try_get_matches_from(with_aliases(words))
+        .and_then(|it| Args::from_arg_matches(&it));
+    let args = match parsed {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
             return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
-    let filter = std::env::var("INSTALLER_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let filter = std::env::var("INSTALLER_LOG").unwrap_or_else(|_| FILTER.to_owned());
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -106,17 +112,39 @@ pub fn run() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            let mut texts: Vec<String> = error.chain().map(ToString::to_string).collect();
-            texts.dedup();
-            say_error(&format!("Error: {}\n", texts.join(": ")));
+            say_error(&format!("Error: {}\n", told(&error)));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Cobra's words for a command that is not there, when it is one of version 3 and that is off.
+/// An error with everything beneath it, what is repeated once.
+fn told(error: &anyhow::Error) -> String {
+    crate::refusal::chain(error.as_ref())
+}
+
+/// The commands as they are there: without version 3 its own are not shown either.
+fn command(is_v3: bool) -> clap::Command {
+    let hide =
+        |command: clap::Command, name: &&str| command.mut_subcommand(name, |it| it.hide(!is_v3));
+    OF_V3.iter().fold(Args::command(), hide)
+}
+
+/// Cobra's words for a command that is not there. Those of version 3 are not while that is off.
 fn unknown(words: &[OsString], is_v3: bool) -> Option<String> {
-    let command = words.get(1)?.to_str().filter(|it| OF_V3.contains(it) && !is_v3)?;
+    let mut names = words.iter().skip(1).map(|it| it.to_string_lossy());
+    let mut name = names.next()?;
+    if name == "help" {
+        name = names.next()?;
+    }
+    let is_there = |name: &str| {
+        let known = name == "help" || Args::command().find_subcommand(name).is_some();
+        known && (is_v3 || !OF_V3.contains(&name))
+    };
+    if name.is_empty() || name.starts_with('-') || is_there(&name) {
+        return None;
+    }
+    let command = name;
     let program = std::path::Path::new(words.first()?)
         .file_name()
         .map_or_else(|| "installer".into(), |it| it.to_string_lossy());
@@ -160,5 +188,17 @@ mod tests {
         assert_eq!(check(&["installer", "upgrade"], true), "known");
         assert_eq!(check(&["installer", "update"], false), "known");
         assert_eq!(check(&["installer"], false), "known");
+        for known in
+            [&["installer", "help"][..], &["installer", "--help"], &["installer", "help", "update"]]
+        {
+            assert_eq!(check(known, false), "known");
+        }
+        let unknown = check(&["installer", "upgrade"], false);
+        assert_eq!(check(&["installer", "help", "upgrade"], false), unknown);
+        assert_eq!(check(&["installer", "nonsense"], true), unknown.replace("upgrade", "nonsense"));
+        let help = |is_v3| command(is_v3).render_help().to_string();
+        assert!(help(true).contains("upgrade") && help(true).contains("install "));
+        assert!(!help(false).contains("upgrade ") && !help(false).contains("install "));
+        assert!(help(false).contains("update "));
     }
 }

@@ -23,7 +23,9 @@ const REGISTRY_USER: &str = "embedded-cluster";
 #[derive(Debug, Error)]
 pub(crate) enum ClusterError {
     /// There is no kubeconfig that can be used.
-    #[error("the cluster's configuration cannot be used")]
+    #[error(
+        "the cluster's configuration cannot be used; set KUBECONFIG, or pass --embedded DIR to do without one"
+    )]
     Config(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The API server refused or was not reached.
     #[error("could not {what}")]
@@ -236,7 +238,9 @@ impl Cluster {
 
     async fn secret(&self, namespace: &str, name: &str) -> Result<Data, ClusterError> {
         self.secret_opt(namespace, name).await?.ok_or_else(|| {
-            ClusterError::Missing(format!("there is no secret {name} in the namespace {namespace}"))
+            ClusterError::Missing(format!(
+                "there is no secret {name} in the namespace {namespace}; the admin console makes it: name its namespace by --namespace"
+            ))
         })
     }
 

@@ -256,7 +256,10 @@ pub(crate) async fn ask(settings: &Settings, args: &[&str]) -> Result<Vec<u8>, S
         .map_err(|_| format!("no answer within {} s", QUESTION.as_secs()))?;
     match status {
         Ok(status) if status.success() => Ok(stdout),
-        Ok(status) => Err(format!("{status}: {}", String::from_utf8_lossy(&stderr).trim())),
+        Ok(status) => match String::from_utf8_lossy(&stderr).trim() {
+            "" => Err(format!("{} ended with {status} and said nothing", settings.kots.display())),
+            said => Err(format!("{status}: {said}")),
+        },
         Err(error) => Err(error.to_string()),
     }
 }

@@ -20,7 +20,7 @@ use crate::flow::{Flow, Mode, State, Target};
 use crate::release::Release;
 use crate::secrets::Secrets;
 use crate::site::{Parts, Settings, Shared, Site, make_private};
-use crate::store::Store;
+use crate::store::{Store, TakeUp};
 use crate::telemetry::{Recipient, Telemetry};
 use crate::tls::{self, Tls};
 use crate::web::Web;
@@ -54,6 +54,8 @@ pub(crate) struct Request {
     pub(crate) restart: bool,
     /// The folder of the wizard; `None` when no page is given out.
     pub(crate) web_dir: Option<PathBuf>,
+    /// Nobody looks at how an earlier run ended.
+    pub(crate) headless: bool,
     /// The flags as typed, for telemetry.
     pub(crate) flags: String,
     #[cfg(feature = "fixture")]
@@ -91,15 +93,25 @@ pub(crate) async fn prepare(
     let keys = root_keys(&request).await?;
     let mut license = given_license(&request, &keys).await?;
     let data_dir = data_dir(&request, &license);
+    if data_dir.exists() && !data_dir.is_dir() {
+        bail!("could not open the data directory {}: it is not a folder", data_dir.display());
+    }
     make_private(&data_dir)
         .with_context(|| format!("could not open the data directory {}", data_dir.display()))?;
     let lock = lock(&data_dir)?;
 
     let store = Store::open(&data_dir).await?;
     let begun = store.run().await?;
-    let is_begun = begun.as_ref().is_some_and(|(_, state, _)| {
-        !request.restart && !matches!(state, State::New | State::Succeeded)
-    });
+    let state = begun.as_ref().map(|(_, state, _)| *state);
+    let is_begun = !request.restart && !matches!(state, None | Some(State::New | State::Succeeded));
+    let how = if request.restart {
+        TakeUp::Anew
+    } else if request.headless && state == Some(State::Succeeded) {
+        // What was true then is proved again, with what is given now.
+        TakeUp::Again
+    } else {
+        TakeUp::GoOn
+    };
     let endpoint = vendor::endpoint(&license);
     let is_airgap = request.airgap_bundle.is_some();
     let client = if is_airgap { None } else { Some(vendor::client(&endpoint, &license)?) };
@@ -154,7 +166,7 @@ pub(crate) async fn prepare(
 
     let flow = Flow { target: request.target, mode: request.mode, airgap: is_airgap };
     let web = page(&request, flow, &release)?;
-    take_up(&store, &run, &request, flow).await?;
+    take_up(&store, &run, how, flow).await?;
     let clusters = (installation.version.as_str(), release.cluster_version.as_str());
     let telemetry = telemetry(&request, &settings, &endpoint, clusters);
     let site = Site::new(Parts {
@@ -191,8 +203,8 @@ fn page(request: &Request, flow: Flow, release: &Release) -> Result<Option<Web>>
 }
 
 /// Takes up the run, or begins it.
-async fn take_up(store: &Store, run: &str, request: &Request, flow: Flow) -> Result<()> {
-    let state = store.take_up(run, request.restart).await?;
+async fn take_up(store: &Store, run: &str, how: TakeUp, flow: Flow) -> Result<()> {
+    let state = store.take_up(run, how).await?;
     if flow.is_final(state) && state != State::Succeeded {
         // Pages still show how it failed, and have no way on from there. They begin anew with a login.
         store.end_sessions().await?;

@@ -32,6 +32,19 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Documents that outlive the run they were made in.
 const KEPT: &str = "generated";
+/// Documents that a run has again when it is gone through once more.
+const KEPT_AGAIN: &str = "answers";
+
+/// How a run that is in the store is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TakeUp {
+    /// From where it is.
+    GoOn,
+    /// From its beginning, with the answers it had.
+    Again,
+    /// From its beginning, with nothing of it.
+    Anew,
+}
 
 /// Handles to the database.
 #[derive(Debug, Clone)]
@@ -87,7 +100,8 @@ impl Store {
     }
 
     /// Takes up `run`, or begins it: what another run left is forgotten, unless that is at work.
-    pub(crate) async fn take_up(&self, run: &str, restart: bool) -> Result<State, StoreError> {
+    pub(crate) async fn take_up(&self, run: &str, how: TakeUp) -> Result<State, StoreError> {
+        let mut kept = KEPT;
         let mut write = self.begin().await?;
         let found = sqlx::query("SELECT run, state FROM machine")
             .fetch_optional(&mut *write.tx)
@@ -105,8 +119,11 @@ impl Store {
                     | State::AppInstalling
                     | State::AppUpgrading
             );
-            if other == run && !restart {
+            if other == run && how == TakeUp::GoOn {
                 return Ok(state);
+            }
+            if other == run && how == TakeUp::Again {
+                kept = KEPT_AGAIN;
             }
             if at_work {
                 return Err(StoreError::OtherRun { run: other, state });
@@ -121,8 +138,9 @@ impl Store {
         ] {
             sqlx::query(statement).execute(&mut *write.tx).await.map_err(failed(what))?;
         }
-        sqlx::query("DELETE FROM document WHERE name <> ?")
+        sqlx::query("DELETE FROM document WHERE name NOT IN (?, ?)")
             .bind(KEPT)
+            .bind(kept)
             .execute(&mut *write.tx)
             .await
             .map_err(failed("forget the documents"))?;

@@ -23,7 +23,7 @@ pub(crate) fn read(cert: &[u8], key: &SecretString) -> Result<Tls> {
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(cert)
         .collect::<Result<_, _>>()
         .map_err(|error| anyhow!("the certificate is not in PEM form: {error}"))?;
-    let first = chain.first().context("the certificate is empty")?;
+    let first = chain.first().context("there is no certificate in PEM form in it")?;
     let hostname = hostname(first);
     let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes())
         .map_err(|error| anyhow!("the key is not in PEM form: {error}"))?;
@@ -99,7 +99,7 @@ mod tests {
         let pair =
             |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("made");
         let (one, other) = (pair("one"), pair("other"));
-        assert_eq!(told("", ""), "the certificate is empty");
+        assert_eq!(told("", ""), "there is no certificate in PEM form in it");
         let key = told(&one.cert.pem(), "");
         assert!(key.starts_with("the key is not in PEM form: "), "{key}");
         let mixed = told(&one.cert.pem(), &other.signing_key.serialize_pem());

@@ -177,6 +177,7 @@ impl Args {
             timeout: self.timeout,
             restart: self.restart,
             web_dir: self.web_dir(),
+            headless: self.headless,
             flags: std::env::args().skip(2).collect::<Vec<_>>().join(" "),
             #[cfg(feature = "fixture")]
             fixture: self.fixture.clone(),
@@ -186,6 +187,17 @@ impl Args {
 
 /// Runs the command to its end.
 pub(super) async fn run(args: Args, mode: Mode) -> super::Ended {
+    let is_jsonl = args.headless && args.output == "jsonl";
+    let ended = begin(args, mode).await;
+    if is_jsonl && let Err(error) = &ended {
+        // Whoever reads lines has an outcome, too, when nothing began.
+        let document = json!({ "schema": 1, "outcome": "failed", "error": super::told(error) });
+        say(&format!("{document}\n"));
+    }
+    ended
+}
+
+async fn begin(args: Args, mode: Mode) -> super::Ended {
     let request = args.request(mode)?;
     let mut signals = Signals::listen()?;
     let (yes, alone) = (args.yes, args.headless);
@@ -194,7 +206,12 @@ pub(super) async fn run(args: Args, mode: Mode) -> super::Ended {
         prepared = prepare::prepare(request, settle) => prepared?,
         () = signals.raised() => {
             after_ctrl_c();
-            say_error("Error: stopped before the run began: nothing was changed\n");
+            let why = "stopped before the run began: nothing was changed";
+            if args.headless && args.output == "jsonl" {
+                let document = json!({ "schema": 1, "outcome": "interrupted", "error": why });
+                say(&format!("{document}\n"));
+            }
+            say_error(&format!("Error: {why}\n"));
             return Ok(ExitCode::from(INTERRUPTED));
         }
     };
@@ -328,7 +345,9 @@ async fn serve(prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8>
     let listening =
         http::listen(port, std::sync::Arc::clone(&prepared.tls.config), router, site.stop.clone())
             .await
-            .with_context(|| format!("could not listen on port {port}"))?;
+            .with_context(|| {
+                format!("could not listen on port {port} (another one: --manager-port)")
+            })?;
     if let Some(password) = &prepared.password {
         say(&format!("Password of the manager (shown only now): {password}\n"));
     }

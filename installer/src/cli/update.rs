@@ -47,7 +47,7 @@ pub(super) async fn run(args: Args) -> super::Ended {
         .await
         .with_context(|| format!("could not start {}", kots.display()))?;
     if !status.success() {
-        bail!("kots airgap-update: {status}");
+        bail!("kots airgap-update ended with {status}; what it said stands above");
     }
     Ok(ExitCode::SUCCESS)
 }

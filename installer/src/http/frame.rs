@@ -90,11 +90,15 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
+/// Marks requests of this program to itself: a refusal is told by whoever sent them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own;
+
 /// Bounds the time, adds the headers and writes the line.
 pub(super) async fn surround(State(site): State<Shared>, request: Request, next: Next) -> Response {
     site.asked.note();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let start = Instant::now();
+    let (start, is_own) = (Instant::now(), request.extensions().get::<Own>().is_some());
     let mut response = match tokio::time::timeout(LIMIT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => refused(&Refusal::new(503, format!("no answer within {} s", LIMIT.as_secs()))),
@@ -107,7 +111,7 @@ pub(super) async fn surround(State(site): State<Shared>, request: Request, next:
         let duration_ms = start.elapsed().as_millis();
         match status {
             500.. => tracing::error!(%method, path, status, duration_ms, "request"),
-            400.. => tracing::warn!(%method, path, status, duration_ms, "request"),
+            400.. if !is_own => tracing::warn!(%method, path, status, duration_ms, "request"),
             _ => tracing::debug!(%method, path, status, duration_ms, "request"),
         }
     }

@@ -11,6 +11,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use super::frame::Own;
 use super::types::AppConfigValues;
 use crate::flow::{Flow, Mode, State, Step};
 use crate::site::Site;
@@ -181,6 +182,7 @@ async fn ask(
             .method(method)
             .uri(format!("{path}{query}"))
             .header("authorization", format!("Bearer {token}"))
+            .extension(Own)
             .extension(axum::extract::ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 0))))
             .body(Body::from(body.to_string()))
             .map_err(|error| error.to_string())?;

@@ -161,7 +161,10 @@ fn what_cannot_be_opened_is_named() {
     std::fs::write(site.path("file"), "").unwrap();
     let data = site.path("file").display().to_string();
     let text = upgrade(&site, &["--data-dir", &data]);
-    assert!(text.contains("could not open the data directory FOLDER/file"), "{text}");
+    assert!(
+        text.contains("could not open the data directory FOLDER/file: it is not a folder"),
+        "{text}"
+    );
     let text = upgrade(&site, &["--kots-binary", "/nowhere/kots"]);
     assert!(text.ends_with("Error: the kots program /nowhere/kots is not there\n1"), "{text}");
 
@@ -170,7 +173,12 @@ fn what_cannot_be_opened_is_named() {
     let output = site.command("upgrade", "linux").args(["--manager-port", &port]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text.starts_with(&format!("Error: could not listen on port {port}: ")), "{text}");
+    assert!(
+        text.starts_with(&format!(
+            "Error: could not listen on port {port} (another one: --manager-port): "
+        )),
+        "{text}"
+    );
 }
 
 #[test]

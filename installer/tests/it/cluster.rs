@@ -289,7 +289,7 @@ fn what_the_cluster_does_not_have_is_named() {
     delete("kotsadm-password");
     assert_eq!(
         cluster.headless(&[]).1,
-        "Error: there is no secret kotsadm-password in the namespace sample-app\n"
+        "Error: there is no secret kotsadm-password in the namespace sample-app; the admin console makes it: name its namespace by --namespace\n"
     );
     delete("kotsadm-tls");
     cluster.secret("kotsadm-tls", &[("tls.crt", b"no certificate"), ("tls.key", b"")]);
@@ -297,7 +297,7 @@ fn what_the_cluster_does_not_have_is_named() {
     assert_eq!(code, 1);
     assert_eq!(
         text,
-        "Error: the certificate in the secret kotsadm-tls cannot be used: the certificate is empty\n"
+        "Error: the certificate in the secret kotsadm-tls cannot be used: there is no certificate in PEM form in it\n"
     );
     cluster.kube.refuse(|_, path, _| {
         path.contains("/installations").then(|| (403, "Forbidden", "not for you".to_owned()))

@@ -250,7 +250,7 @@ impl Site {
     }
 }
 
-fn grep(folder: &std::path::Path, text: &str) -> bool {
+pub(crate) fn grep(folder: &std::path::Path, text: &str) -> bool {
     let folder = format!("{}/", folder.display());
     Command::new("grep").args(["-rqF", text]).arg(folder).status().unwrap().success()
 }

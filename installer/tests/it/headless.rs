@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::Site;
+use crate::harness::{Site, grep};
 
 #[test]
 fn an_upgrade_runs_by_itself_and_again_changes_nothing() {
@@ -40,8 +40,34 @@ fn an_upgrade_runs_by_itself_and_again_changes_nothing() {
     let output = site.headless("upgrade", "linux", &[]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "sample-app 1.1.0 is done\n");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("nothing was changed"), "{told}");
+    assert!(!told.contains("WARN"), "{told}");
+    // Other answers are not done because others were.
+    let values = std::fs::read_to_string(site.path("values.yaml")).unwrap();
+    let other = values.replace("app.example.com", "other.example.com");
+    std::fs::write(site.path("values.yaml"), other).unwrap();
+    let output = site.headless("upgrade", "linux", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(grep(&site.path("console/deployed/current"), "other.example.com"));
+    // Without answers those of the last run count.
+    let output = site.command("upgrade", "linux").arg("--headless").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(grep(&site.path("console/deployed/current"), "other.example.com"));
     let output = site.headless("upgrade", "linux", &["--restart"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn whoever_reads_lines_has_an_outcome_when_nothing_began() {
+    let site = Site::installed();
+    std::fs::write(site.path("license.yaml"), "").unwrap();
+    let output = site.headless("upgrade", "linux", &["--output", "jsonl"]);
+    assert_eq!(output.status.code(), Some(1));
+    let last: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&last["schema"], &last["outcome"]), (&1.into(), &"failed".into()));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(told, format!("Error: {}\n", last["error"].as_str().unwrap()));
 }
 
 #[test]

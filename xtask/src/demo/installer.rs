@@ -64,6 +64,7 @@ pub(super) fn run(
     let before = scene.deploys()?;
     scene.succeeds()?;
     scene.shows("1.1.0")?;
+    ensure!(scene.status()?.contains("Succeeded"), "the second run has no good end");
     let after = scene.deploys()?;
     ensure!(before == after, "running again deployed {after:?} instead of {before:?}");
     proofs.push(format!(
