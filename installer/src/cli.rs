@@ -1,7 +1,9 @@
 //! The command line. Only this module sees clap.
 
+mod follow;
 mod prompt;
 mod run;
+mod signals;
 mod states;
 mod status;
 mod update;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::json;
 
-use super::{prompt, say, say_error};
+use super::signals::{Signals, after_ctrl_c};
+use super::{follow, prompt, say, say_error};
 use crate::config;
 use crate::flow::{Mode, State, Target};
 use crate::http::headless::{self, Given, Outcome};
@@ -247,7 +248,7 @@ async fn headless_run(
     };
     let given = Given { values, ignore_app_preflights: args.ignore_app_preflights, token };
     let is_jsonl = args.output == "jsonl";
-    let printer = tokio::spawn(print(std::sync::Arc::clone(site), is_jsonl));
+    let printer = tokio::spawn(follow::print(std::sync::Arc::clone(site), is_jsonl));
     let outcome = tokio::select! {
         outcome = headless::walk(site, http::router(site), &given) => Some(outcome),
         () = signals.raised() => None,
@@ -301,43 +302,6 @@ fn wire_values(values: kinds::config::ConfigValues) -> AppConfigValues {
     values.values.into_iter().map(|(name, value)| (name, wire(value))).collect()
 }
 
-/// Prints what happens: events as JSON lines, or the words of statuses and logs.
-async fn print(site: std::sync::Arc<Site>, is_jsonl: bool) {
-    let mut watch = site.store.watch_events();
-    let mut cursor = *watch.borrow();
-    let mut last = String::new();
-    loop {
-        let is_stopping = site.stop.is_cancelled();
-        watch.mark_unchanged();
-        let Ok(events) = site.store.events_after(cursor, None, 1000).await else { return };
-        for event in &events {
-            cursor = event.id;
-            if is_jsonl {
-                say(&format!("{}\n", event.document()));
-                continue;
-            }
-            let text = match event.kind.as_str() {
-                "status" => event.body["description"].as_str(),
-                "log" => event.body["line"].as_str(),
-                _ => None,
-            };
-            if let Some(text) = text.filter(|it| *it != last) {
-                last = text.to_owned();
-                say_error(&format!("{text}\n"));
-            }
-        }
-        if events.is_empty() {
-            if is_stopping {
-                return;
-            }
-            tokio::select! {
-                changed = watch.changed() => if changed.is_err() { return },
-                () = site.stop.cancelled() => {}
-            }
-        }
-    }
-}
-
 async fn serve(prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8> {
     let site = &prepared.site;
     let port = site.settings.manager_port;
@@ -387,13 +351,6 @@ async fn serve(prepared: &Prepared, signals: &mut Signals) -> anyhow::Result<u8>
     Ok(INTERRUPTED)
 }
 
-/// Ends the line in which a terminal shows `^C`, mostly behind a question.
-fn after_ctrl_c() {
-    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        say_error("\n");
-    }
-}
-
 /// Goes on after the end was seen, for as long as that is of use.
 async fn linger(site: &Site) {
     if site.web.is_none() {
@@ -417,30 +374,6 @@ fn public_host() -> String {
         .ok()
         .filter(|it| !it.is_empty())
         .unwrap_or_else(|| UNKNOWN_HOST.to_owned())
-}
-
-/// Signals that ask the program to end.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn raised(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
 
 #[cfg(test)]
