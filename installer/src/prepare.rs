@@ -93,25 +93,13 @@ pub(crate) async fn prepare(
     let keys = root_keys(&request).await?;
     let mut license = given_license(&request, &keys).await?;
     let data_dir = data_dir(&request, &license);
-    if data_dir.exists() && !data_dir.is_dir() {
-        bail!("could not open the data directory {}: it is not a folder", data_dir.display());
-    }
-    make_private(&data_dir)
-        .with_context(|| format!("could not open the data directory {}", data_dir.display()))?;
     let lock = lock(&data_dir)?;
 
     let store = Store::open(&data_dir).await?;
     let begun = store.run().await?;
     let state = begun.as_ref().map(|(_, state, _)| *state);
     let is_begun = !request.restart && !matches!(state, None | Some(State::New | State::Succeeded));
-    let how = if request.restart {
-        TakeUp::Anew
-    } else if request.headless && state == Some(State::Succeeded) {
-        // What was true then is proved again, with what is given now.
-        TakeUp::Again
-    } else {
-        TakeUp::GoOn
-    };
+    let how = how(&request, state);
     let endpoint = vendor::endpoint(&license);
     let is_airgap = request.airgap_bundle.is_some();
     let client = if is_airgap { None } else { Some(vendor::client(&endpoint, &license)?) };
@@ -200,6 +188,18 @@ fn page(request: &Request, flow: Flow, release: &Release) -> Result<Option<Web>>
     let web = Web::load(folder, flow, release)
         .with_context(|| format!("{} cannot be used as --web-dir", folder.display()))?;
     Ok(Some(web))
+}
+
+/// How a run whose state is in the store is taken up.
+fn how(request: &Request, state: Option<State>) -> TakeUp {
+    if request.restart {
+        TakeUp::Anew
+    } else if request.headless && state == Some(State::Succeeded) {
+        // What was true then is proved again, with what is given now.
+        TakeUp::Again
+    } else {
+        TakeUp::GoOn
+    }
 }
 
 /// Takes up the run, or begins it.
@@ -314,13 +314,17 @@ fn data_dir(request: &Request, license: &VerifiedLicense) -> PathBuf {
     }
 }
 
+/// Makes the folder, and takes it for this process alone.
 fn lock(data_dir: &std::path::Path) -> Result<std::fs::File> {
-    let path = data_dir.join("lock");
-    let file = std::fs::File::create(&path)
-        .with_context(|| format!("could not open the data directory {}", data_dir.display()))?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(
-        |_| anyhow!("the data directory {} is in use by another installer", data_dir.display()),
-    )?;
+    let shown = data_dir.display();
+    let told = || format!("could not open the data directory {shown}");
+    if data_dir.exists() && !data_dir.is_dir() {
+        bail!("{}: it is not a folder", told());
+    }
+    make_private(data_dir).with_context(told)?;
+    let file = std::fs::File::create(data_dir.join("lock")).with_context(told)?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| anyhow!("the data directory {shown} is in use by another installer"))?;
     Ok(file)
 }
 
