@@ -21,7 +21,8 @@ pub(super) async fn print(site: Arc<Site>, is_jsonl: bool) {
                 continue;
             }
             let text = match event.kind.as_str() {
-                "status" => event.body["description"].as_str(),
+                // A step that is to be done anew has nothing to say.
+                "status" => event.body["description"].as_str().filter(|it| !it.is_empty()),
                 "log" => event.body["line"].as_str(),
                 _ => None,
             };

@@ -77,13 +77,13 @@ pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     refused(&Refusal::new(500, "internal error"))
 }
 
-/// Headers of every answer that does not say them itself.
-const HEADERS: [(HeaderName, &str); 6] = [
+/// Headers of every answer that does not say them itself. `Strict-Transport-Security` is not among them: it
+/// holds for every port of the host, and the application's own pages may be plain HTTP.
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
-    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'self'; img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",

@@ -55,6 +55,8 @@ fn unknown_paths_methods_and_bodies_are_refused_in_json() {
     assert_eq!(headers["x-content-type-options"], "nosniff");
     assert_eq!(headers["x-frame-options"], "DENY");
     assert_eq!(headers["cache-control"], "no-store");
+    // It would hold for the application's pages on the same host too.
+    assert!(!headers.contains_key("strict-transport-security"));
     let large = format!("{{\"values\":{{\"a\":{{\"value\":\"{}\"}}}}}}", "x".repeat(65 << 20));
     let answer = manager.send(Method::POST, "/app/config/template", Some(large));
     assert_eq!(answer.status, 413, "{}", answer.told());

@@ -267,6 +267,33 @@ fn a_failed_upgrade_is_begun_anew_by_the_same_command() {
     assert_eq!(site.deployed(), "1.1.0");
 }
 
+#[cfg(feature = "fixture")]
+#[test]
+fn a_bundle_that_could_not_be_processed_is_processed_anew() {
+    let site = airgapped();
+    let failed = json!({
+        "state": "Failed",
+        "description": "process airgap: no route",
+        "lastUpdated": "2026-01-01T00:00:00Z",
+    });
+    let fixture = json!({
+        "state": "AirgapProcessingFailed",
+        "values": values(),
+        "statuses": { "airgap": failed },
+    });
+    std::fs::create_dir(site.path("fixture")).unwrap();
+    std::fs::write(site.path("fixture/fixture.json"), fixture.to_string()).unwrap();
+    let folder = site.path("fixture").display().to_string();
+    let site = site.with(&["--fixture", &folder]);
+    let manager = site.start("upgrade", "linux");
+    let tab = tab(&manager, None);
+    let failed = Ended::Failed { phase: "/airgap", why: "process airgap: no route".to_owned() };
+    assert_eq!(tab.phases(false), failed);
+    tab.configure(&json!({})).unwrap();
+    assert!(matches!(tab.phases(false), Ended::Done(_)));
+    assert_eq!(tab.begun(), ["/airgap/process", "/app-preflights/run", "/app/upgrade"]);
+}
+
 #[test]
 fn another_tab_comes_to_where_the_run_is() {
     let site = airgapped();
