@@ -14,6 +14,8 @@ use crate::site;
 
 /// How long transport faults are retried.
 const RETRY_FOR: Duration = Duration::from_secs(30);
+/// After how long a person is told what is waited for.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// The vendor's endpoint: the environment's, else the licence's.
 pub(super) fn endpoint(license: &VerifiedLicense) -> String {
@@ -42,6 +44,21 @@ pub(super) fn client(endpoint: &str, license: &VerifiedLicense) -> Result<Client
     Ok(Client::new(url, &license.app_slug, license.license_id.clone().into(), options)?)
 }
 
+/// Waits for the vendor, and says so when that takes long: who is behind an air gap has forgotten the bundle.
+async fn patiently<T>(ask: impl Future<Output = T>) -> T {
+    let mut ask = std::pin::pin!(ask);
+    tokio::select! {
+        answer = &mut ask => return answer,
+        () = tokio::time::sleep(SLOW) => {}
+    }
+    tracing::warn!(
+        "the vendor has not answered for {} s and is asked again for up to {} s; without a way there, pass --airgap-bundle",
+        SLOW.as_secs(),
+        RETRY_FOR.as_secs(),
+    );
+    ask.await
+}
+
 /// The licence as the vendor has it now. One that does not verify, or is another, is refused.
 pub(super) async fn synced(
     vendor: &Client,
@@ -54,8 +71,7 @@ pub(super) async fn synced(
     };
     let (sequence, channel) =
         (license.license.license_sequence, license.license.channel_id.clone());
-    let text = vendor
-        .license(sequence, Some(&channel), format)
+    let text = patiently(vendor.license(sequence, Some(&channel), format))
         .await
         .context("failed to sync the license")?;
     let synced = verify(&text, keys).context("the vendor's license cannot be used")?;
