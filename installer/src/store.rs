@@ -174,14 +174,7 @@ impl Store {
     /// Changes the state, with the status that goes with it.
     pub(crate) async fn enter(&self, to: State, said: Option<Said<'_>>) -> Result<(), StoreError> {
         let mut write = self.begin().await?;
-        sqlx::query("UPDATE machine SET state = ?, changed_at = ?")
-            .bind(to.as_str())
-            .bind(now_text())
-            .execute(&mut *write.tx)
-            .await
-            .map_err(failed("change the state"))?;
-        let step = said.map_or("", |it| it.step.as_str());
-        write.record(Kind::State, step, json!({ "state": to.as_str() })).await?;
+        write.put_state(to, said.map_or("", |it| it.step.as_str())).await?;
         if let Some(said) = said {
             write.put_status(said).await?;
         }
@@ -191,13 +184,7 @@ impl Store {
     /// Goes back to the answers: how later steps ended no longer counts.
     pub(crate) async fn go_back(&self, to: State) -> Result<(), StoreError> {
         let mut write = self.begin().await?;
-        sqlx::query("UPDATE machine SET state = ?, changed_at = ?")
-            .bind(to.as_str())
-            .bind(now_text())
-            .execute(&mut *write.tx)
-            .await
-            .map_err(failed("change the state"))?;
-        write.record(Kind::State, "", json!({ "state": to.as_str() })).await?;
+        write.put_state(to, "").await?;
         let ended = sqlx::query("SELECT step FROM status WHERE state <> ?")
             .bind(StatusState::Pending.as_str())
             .fetch_all(&mut *write.tx)
@@ -264,6 +251,17 @@ impl Store {
 }
 
 impl Write {
+    /// Changes the state; `step` is the one that did it, if any.
+    async fn put_state(&mut self, to: State, step: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE machine SET state = ?, changed_at = ?")
+            .bind(to.as_str())
+            .bind(now_text())
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed("change the state"))?;
+        self.record(Kind::State, step, json!({ "state": to.as_str() })).await
+    }
+
     async fn put_status(&mut self, said: Said<'_>) -> Result<(), StoreError> {
         let now = now_text();
         sqlx::query(

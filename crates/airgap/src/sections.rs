@@ -103,8 +103,8 @@ impl Sections {
         for section in wanted {
             let begins = runs.is_empty()
                 || (full >= share * runs.len() as u64 && {
-                    let before = index.points.partition_point(|it| it.offset <= section.offset);
-                    let point = before.checked_sub(1).map_or(0, |it| index.points[it].offset);
+                    let point =
+                        last_before(&index.points, section.offset).map_or(0, |it| it.offset);
                     // What is decompressed for nothing must be little beside what the run gives.
                     (section.offset - point) * 2 <= share
                 });
@@ -139,8 +139,7 @@ impl Sections {
     }
 
     fn go_to(&mut self, offset: u64) -> Result<(), BundleError> {
-        let before = self.points.partition_point(|it| it.offset <= offset);
-        let point = before.checked_sub(1).and_then(|it| self.points.get(it)).cloned();
+        let point = last_before(&self.points, offset).cloned();
         let here = self.stream.as_ref().map(|it| it.offset).filter(|it| *it <= offset);
         match (here, point) {
             // Not worth the jump.
@@ -194,6 +193,11 @@ impl Sections {
         }
         Ok(())
     }
+}
+
+/// The last place from which what begins at `offset` can be read.
+fn last_before(points: &[Point], offset: u64) -> Option<&Point> {
+    points[..points.partition_point(|it| it.offset <= offset)].last()
 }
 
 /// Why there are no more bytes.

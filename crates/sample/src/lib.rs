@@ -33,6 +33,19 @@ pub fn testdata() -> PathBuf {
     root.expect("the crate is in a folder of the project").join("testdata")
 }
 
+/// A program that tests use as people do: the one that `variable` names, else the first on PATH. Without one it says so,
+/// as the reason why something is skipped.
+pub fn program(variable: &str, name: &str) -> Option<PathBuf> {
+    let found = std::env::var_os(variable).map(PathBuf::from).or_else(|| {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).map(|it| it.join(name)).find(|it| it.is_file())
+    });
+    if found.is_none() {
+        skipped::skipped!("{name} is neither {variable} nor on PATH");
+    }
+    found
+}
+
 /// The folder of the sample application.
 pub fn app_folder() -> PathBuf {
     testdata().join(APP_SLUG)

@@ -1,7 +1,5 @@
 //! The real `preflight` (troubleshoot.sh) against a Kubernetes API in memory. Where it is missing the tests say so.
 
-use std::path::PathBuf;
-
 use fake_kube::FakeKube;
 use serde_json::{Value, json};
 
@@ -35,18 +33,6 @@ spec:
 
 const BLOCKED: &str = "400 upgrade blocked: strict app preflight checks failed";
 
-/// The real `preflight`: the one the variable names, else one on PATH.
-fn preflight() -> Option<PathBuf> {
-    let found = std::env::var_os("KOTS_PREFLIGHT").map(PathBuf::from).or_else(|| {
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path).map(|it| it.join("preflight")).find(|it| it.is_file())
-    });
-    if found.is_none() {
-        skipped::skipped!("the preflight program is neither KOTS_PREFLIGHT nor on PATH");
-    }
-    found
-}
-
 /// A cluster, and an installer whose release has the checks of `spec`, run by the real program.
 struct Run {
     kube: FakeKube,
@@ -57,7 +43,7 @@ struct Run {
 
 impl Run {
     fn start(spec: &str) -> Option<Self> {
-        let program = preflight()?;
+        let program = sample::program("KOTS_PREFLIGHT", "preflight")?;
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let kube = runtime.block_on(FakeKube::start());
         let site = Site::installed().with_preflights("", 9);
@@ -206,7 +192,7 @@ fn checks_of_the_real_program_without_an_outcome_hold_nothing_up_unless_they_are
 
 #[test]
 fn the_real_program_that_cannot_check_is_no_success_and_says_why() {
-    let Some(program) = preflight() else { return };
+    let Some(program) = sample::program("KOTS_PREFLIGHT", "preflight") else { return };
     let site = Site::installed().with_preflights("", 9);
     let mut command = site.command("upgrade", "linux");
     command.arg("--preflight-binary").arg(&program).env("KUBECONFIG", "/nowhere/kubeconfig");

@@ -22,19 +22,9 @@ fn native(names: &[(&str, i64, &str)], template: &str) -> Vec<ReleaseFile> {
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-map}\ndata: {text: {{ .Values.text | quote }}}\n";
 
-fn helm() -> Option<std::path::PathBuf> {
-    let named = std::env::var_os("KOTS_HELM").map(std::path::PathBuf::from);
-    named.or_else(|| {
-        let folders = std::env::var_os("PATH")?;
-        std::env::split_paths(&folders).map(|it| it.join("helm")).find(|it| it.is_file())
-    })
-}
-
 #[tokio::test]
 async fn native_charts_are_installed_upgraded_and_removed() {
-    let Some(helm) = helm() else {
-        return skipped::skipped!("the program `helm` is not there (KOTS_HELM, PATH)");
-    };
+    let Some(helm) = sample::program("KOTS_HELM", "helm") else { return };
     let mut site = ClusterSite::fake().await;
     site.site.env("KOTS_HELM", helm.to_str().unwrap());
     let first = native(
@@ -64,9 +54,7 @@ async fn native_charts_are_installed_upgraded_and_removed() {
 
 #[tokio::test]
 async fn sub_charts_of_one_name_keep_their_objects() {
-    let Some(helm) = helm() else {
-        return skipped::skipped!("the program `helm` is not there (KOTS_HELM, PATH)");
-    };
+    let Some(helm) = sample::program("KOTS_HELM", "helm") else { return };
     let mut site = ClusterSite::fake().await;
     site.site.env("KOTS_HELM", helm.to_str().unwrap());
     let mut files = native(&[("web", 0, "  values: {second: {text: other}}\n")], "");

@@ -1,8 +1,6 @@
 //! Preflights by the real program (troubleshoot.sh) against a Kubernetes API in memory. Where the program is missing the
 //! tests say so.
 
-use std::path::PathBuf;
-
 use fake_kube::FakeKube;
 use sample::bundle::BundleSpec;
 use serde_json::{Value, json};
@@ -36,21 +34,9 @@ spec:
       - pass: {message: enough memory}
 "#;
 
-/// The real `preflight`: the one the variable names, else one on PATH.
-fn program() -> Option<PathBuf> {
-    let found = std::env::var_os("KOTS_PREFLIGHT").map(PathBuf::from).or_else(|| {
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path).map(|it| it.join("preflight")).find(|it| it.is_file())
-    });
-    if found.is_none() {
-        skipped::skipped!("the preflight program is neither KOTS_PREFLIGHT nor on PATH");
-    }
-    found
-}
-
 /// A console whose checks are made by the real program against a cluster.
 async fn start(kubeconfig: &str) -> Option<Site> {
-    let program = program()?;
+    let program = sample::program("KOTS_PREFLIGHT", "preflight")?;
     let mut site = site().await;
     site.env("KOTS_PREFLIGHT", program.to_str().unwrap());
     site.env("KUBECONFIG", kubeconfig);

@@ -18,12 +18,6 @@ fn run(folder: &Path, release: &str) -> String {
     format!("{}{}-> {status}", text(&output.stdout), text(&output.stderr))
 }
 
-fn has_helm() -> bool {
-    std::env::var_os("KOTS_HELM").is_some()
-        || std::env::split_paths(&std::env::var_os("PATH").unwrap())
-            .any(|it| it.join("helm").is_file())
-}
-
 fn put(folder: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {
         let path = folder.join(path);
@@ -54,8 +48,8 @@ fn a_chart_beside_the_release_is_packed() {
             ("charts/other/Chart.yaml", "apiVersion: v2\nname: other\nversion: 1.0.0\n"),
         ],
     );
-    if !has_helm() {
-        return skipped::skipped!("helm is neither KOTS_HELM nor on PATH");
+    if sample::program("KOTS_HELM", "helm").is_none() {
+        return;
     }
     let whole = run(folder.path(), "release");
     assert!(whole.ends_with("-> 0"), "{whole}");
@@ -67,8 +61,8 @@ fn a_chart_beside_the_release_is_packed() {
 
 #[test]
 fn sub_charts_beside_a_chart_are_packed_with_it() {
-    if !has_helm() {
-        return skipped::skipped!("helm is neither KOTS_HELM nor on PATH");
+    if sample::program("KOTS_HELM", "helm").is_none() {
+        return;
     }
     let folder = tempfile::tempdir().unwrap();
     let web =
