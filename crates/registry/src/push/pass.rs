@@ -69,7 +69,7 @@ pub(super) async fn run(
     let (begin, mut starting) = mpsc::unbounded_channel::<Begin>();
     let options = &shared.options;
     let mut wanted: BTreeSet<Digest> = targets.keys().copied().collect();
-    let inline: Vec<(Digest, Bytes)> =
+    let mut inline: Vec<(Digest, Bytes)> =
         wanted.iter().filter_map(|it| Some((*it, shared.plan.inline(*it)?.clone()))).collect();
     wanted.retain(|it| shared.plan.inline(*it).is_none());
     let is_compared = pushed.passes > 0;
@@ -85,13 +85,21 @@ pub(super) async fn run(
         shared: Arc::clone(shared),
     });
     let mut readers = JoinSet::new();
-    let runs =
+    let mut runs =
         if wanted.is_empty() { Vec::new() } else { source.runs(wanted, shared.pace.lanes()) };
+    if runs.is_empty() {
+        runs.push(BTreeSet::new());
+    }
     for (lane, wanted) in runs.into_iter().enumerate() {
         let (feeder, source) = (Arc::clone(&feeder), Arc::clone(source));
-        readers.spawn_blocking(move || feeder.read(lane, source.as_ref(), wanted));
+        // With the first, and before it, so that what is read in one place is sent in one order.
+        let inline = std::mem::take(&mut inline);
+        readers.spawn_blocking(move || {
+            feeder.hand_out(&inline)?;
+            feeder.read(lane, source.as_ref(), wanted)
+        });
     }
-    readers.spawn_blocking(move || feeder.hand_out(&inline));
+    drop(feeder);
     let mut uploads = JoinSet::new();
     let mut fault = None;
     loop {
@@ -228,6 +236,9 @@ impl Feeder {
         source: &dyn Source,
         mut wanted: BTreeSet<Digest>,
     ) -> Result<(), SourceError> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
         let mut failed = None;
         source.pass(&wanted.clone(), self.is_compared, &mut |digest, data| {
             if !wanted.remove(&digest) {
