@@ -95,7 +95,7 @@ pub(crate) async fn work(site: &Site, cancel: &CancellationToken) -> Result<End,
     };
     let titles = Some(checks.iter().map(|it| it.title.clone()).collect::<Vec<_>>());
     keep(site, Kept { titles: titles.clone(), output: None }).await?;
-    let text = yaml::to_string(&spec).map_err(|error| error.to_string())?;
+    let text = preflight::for_program(&spec).map_err(|error| error.to_string())?;
     let found = execute(site, &text, cancel)
         .await
         .map_err(|why| format!("app preflights failed to run: {why}"))?;
@@ -217,12 +217,11 @@ async fn run(
         Some(bytes) => site.mask(&String::from_utf8_lossy(&bytes)),
         None => format!("more than {OUTPUT_BYTES} bytes"),
     };
-    // It is not kept: it holds what is in the cluster.
-    let is_kept = |line: &&str| !line.is_empty() && !line.starts_with("Saving preflight bundle");
-    let lines: Vec<String> = stderr.lines().filter(is_kept).map(str::to_owned).collect();
+    let is_said = |line: &&str| preflight::is_said(line);
+    let lines: Vec<String> = stderr.lines().filter(is_said).map(str::to_owned).collect();
     site.store.log(Step::AppPreflights, &lines).await.map_err(|error| chain(&error))?;
     let failed =
-        |why: String| format!("error running preflight: {why} (stderr: {})", stderr.trim());
+        |why: String| format!("error running preflight: {why} (stderr: {})", lines.join("\n"));
     if !results::has_results(status.code()) {
         // As Go writes it.
         let status = status.code().map_or(status.to_string(), |it| format!("exit status {it}"));

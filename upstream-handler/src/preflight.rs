@@ -231,7 +231,7 @@ fn prepare(
     tree_sha256: &str,
 ) -> Result<Option<(tempfile::TempDir, usize)>, String> {
     let Some(spec) = checks_of(shared, tree_sha256)? else { return Ok(None) };
-    let text = kinds::yaml::to_string(&spec).map_err(|error| error.to_string())?;
+    let text = kinds::preflight::for_program(&spec).map_err(|error| error.to_string())?;
     let folder = shared.archives.work_folder().map_err(|error| chain(&error).join(": "))?;
     std::fs::write(folder.path().join(SPEC), text).map_err(|error| error.to_string())?;
     Ok(Some((folder, kinds::preflight::results::asked(&spec).len())))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use kinds::preflight::is_said;
 use kinds::preflight::results::has_results;
 use service::child::{Group, absolute_list, bounded};
 use thiserror::Error;
@@ -191,5 +192,6 @@ async fn last(source: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
         }
     }
     let text = String::from_utf8_lossy(&kept);
-    Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    let said = text.lines().filter(|line| is_said(line));
+    Ok(said.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" "))
 }
