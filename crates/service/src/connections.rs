@@ -1,23 +1,24 @@
 //! Accepts connections, with limits that the originals do not have: how many, how long a handshake, a head
 //! or a silence may take, how much is buffered.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
+
+use crate::unread::{IsCut, Lingering, answer};
 
 /// How long a client may take for the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -106,16 +107,19 @@ async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+    let is_cut = IsCut::default();
+    let stream = Lingering::new(stream, Arc::clone(&is_cut));
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(from));
-        request.map(Body::new)
+        let answer = answer(router.clone(), request, Arc::clone(&is_cut));
+        async { Ok::<_, Infallible>(answer.await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(limits.read_buffer)
         .half_close(limits.half_close)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -1,4 +1,4 @@
-//! What the servers do alike: [`connections`] within limits, the pools of a database ([`sqlite`]), programs that are
+//! What the servers do alike: [`connections`] within limits, which end so that the client has its answer, the pools of a database ([`sqlite`]), programs that are
 //! run for their output ([`child`]), a [`clock`] that nobody puts back.
 //!
 //! Deliberately absent: routes, schemas, what is in a certificate.
@@ -7,3 +7,4 @@ pub mod child;
 pub mod clock;
 pub mod connections;
 pub mod sqlite;
+mod unread;

@@ -31,8 +31,6 @@ fn the_api_keeps_to_its_document() {
             ])
             .args(["--include-path-regex", &paths, "--max-examples", "10"])
             .args(["--phases", "examples,coverage,fuzzing", "--seed", "1"])
-            // A request that is refused while it is still being sent may cost its connection.
-            .args(["--request-retries", "2"])
             .current_dir(site.folder.path())
             .output()
             .unwrap();
