@@ -127,6 +127,7 @@ async fn sync_leased(
         generated: versions::generated(shared, &content),
         config_values_sha256: newest.config_values_sha256,
         release: Release::Kept(newest.release_sha256),
+        task: None,
         preflights,
     };
     let answer = reply(true, &recipe.app, &offered);

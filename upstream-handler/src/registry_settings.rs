@@ -2,8 +2,8 @@
 //! (`h/registry.go:122-361`).
 //!
 //! Settings and the version that is made of them are stored in one transaction; the original stores them last, after
-//! its answer. Images are not copied: who names a registry brings them there (`kots`, or a bundle by `processbundle`).
-//! Whether those of the newest version are there is looked up.
+//! its answer. Images of a bundle are brought there with it (`kots`, or `processbundle`), those of an online
+//! application with the version; of a read-only registry it is looked up whether it has those of the newest version.
 
 mod change;
 mod present;
@@ -59,6 +59,17 @@ impl StoredRegistry {
     /// Whether there is one.
     pub(crate) fn is_set(&self) -> bool {
         !self.host.is_empty()
+    }
+
+    /// Whether it is this server that brings images there. Where the nodes of a cluster pull by rights of their own,
+    /// as from Amazon's registry without credentials, it has none to ask with.
+    pub(crate) fn is_pushed_to(&self) -> bool {
+        self.is_set() && !self.is_read_only && !self.is_pulled_by_nodes()
+    }
+
+    /// Whether the nodes of a cluster pull by rights of their own.
+    fn is_pulled_by_nodes(&self) -> bool {
+        self.username.is_empty() && registry::aws::ecr_of_host(&self.host).is_some()
     }
 
     /// What templates and images are rendered with.

@@ -36,6 +36,7 @@ mod version;
 pub use crate::render::charts::lacking::{Dependency, Lacking};
 pub use crate::render::programs::{ProgramError, Programs};
 pub use build::{Built, Status, build};
+pub(crate) use deliver::VENDORS_USER;
 pub use error::ReleaseError;
 pub use facts::{Chart, Facts};
 pub(crate) use input::KOTS_VERSION;

@@ -6,6 +6,7 @@
 //! releases are enforced online too, before anything is downloaded.
 
 mod bundle;
+pub(crate) mod copy;
 mod fetch;
 pub(crate) mod images;
 pub(crate) mod upload;
@@ -89,7 +90,7 @@ impl UpdateError {
                 | Self::Bundle(_)
                 | Self::Required(_)
                 | Self::Same(_)
-                | Self::Make(MakeError::Kots(_))
+                | Self::Make(MakeError::Kots(_) | MakeError::Images(_))
                 | Self::NoRelease { .. }
                 | Self::Lease(LeaseError::Busy { .. })
         )

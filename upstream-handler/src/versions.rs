@@ -43,6 +43,8 @@ use crate::store::versions::{
     queue_deploy, replace_version,
 };
 use crate::store::{Store, StoreError};
+use crate::update::copy::{self, Copies};
+use crate::update::images::ImagesError;
 use tree::keep_tree;
 pub(crate) use tree::unpack_tree;
 
@@ -88,6 +90,8 @@ pub(crate) struct Recipe {
     pub config_values_sha256: Option<String>,
     pub release: Release,
     pub preflights: Preflights,
+    /// The task that is told how far its images are.
+    pub task: Option<String>,
 }
 
 /// Where the vendor's files are.
@@ -143,6 +147,9 @@ pub(crate) enum MakeError {
     /// The registry's password.
     #[error(transparent)]
     Registry(#[from] LockedPassword),
+    /// Its images are not in the operator's registry.
+    #[error(transparent)]
+    Images(#[from] ImagesError),
     /// What was stored cannot be read back.
     #[error("failed to encode what the version was built from")]
     Encode(#[from] serde_json::Error),
@@ -159,14 +166,12 @@ fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> MakeError 
     move |source| MakeError::File { what, path, source }
 }
 
-/// Builds a version and brings its archive into place. Nobody names it yet.
+/// Builds a version and brings its archive into place, and its images into the operator's registry. Nobody names it
+/// yet.
 pub(crate) async fn make(shared: &Shared, recipe: Recipe) -> Result<Made, MakeError> {
     let newest = shared.store.newest_version(&recipe.app.id).await?;
     let sequence = newest.map_or(0, |row| row.sequence + 1);
-    let shared = Arc::clone(shared);
-    tokio::task::spawn_blocking(move || build(&shared, recipe, sequence))
-        .await
-        .unwrap_or(Err(MakeError::Bug))
+    Box::pin(complete(shared, recipe, sequence)).await
 }
 
 /// Builds a version that waits for its config once more, with other values.
@@ -175,11 +180,25 @@ pub(crate) async fn make_again(
     recipe: Recipe,
     sequence: i64,
 ) -> Result<Made, MakeError> {
-    let shared = Arc::clone(shared);
-    let made = tokio::task::spawn_blocking(move || build(&shared, recipe, sequence))
+    let made = Box::pin(complete(shared, recipe, sequence)).await?;
+    Ok(Made { is_again: true, ..made })
+}
+
+async fn complete(shared: &Shared, recipe: Recipe, sequence: i64) -> Result<Made, MakeError> {
+    let registry =
+        Some(recipe.app.registry.clone()).filter(|it| !recipe.app.is_airgap && it.is_pushed_to());
+    let (license_id, task) = (recipe.license.license.license_id.clone(), recipe.task.clone());
+    let are_compared = matches!(recipe.release, Release::New(..));
+    let builder = Arc::clone(shared);
+    let made = tokio::task::spawn_blocking(move || build(&builder, recipe, sequence))
         .await
         .unwrap_or(Err(MakeError::Bug))?;
-    Ok(Made { is_again: true, ..made })
+    if let Some(registry) = &registry {
+        let (origins, license_id, task) = (&*made.built.origins, &*license_id, task.as_deref());
+        let copies = Copies { registry, origins, license_id, are_compared, task };
+        copy::bring(shared, &copies).await?;
+    }
+    Ok(made)
 }
 
 fn build(shared: &Context, recipe: Recipe, sequence: i64) -> Result<Made, MakeError> {

@@ -6,7 +6,7 @@
 //! * [`plan`] turns the index of a bundle into what is to be pushed, and [`BundleSource`] gives the bytes.
 //! * [`push`](mod@push) brings images into a registry: it asks what is there, sends what is missing in the order in
 //!   which a source can give it, and puts the manifests last. Running it again is always the right recovery.
-//! * [`pull`] reads images out of registries, for making a bundle.
+//! * [`pull`] reads images out of registries, for making a bundle or for pushing them to another.
 //! * [`aws`] turns AWS keys into a password of ECR.
 //!
 //! Deliberately absent: flags, clusters, terminals; anything that changes an image.

@@ -1,7 +1,9 @@
-//! Images of registries as what a bundle is made of.
+//! Images of registries as what a bundle is made of, or as what is put into another registry.
 //!
 //! Manifests are read and every config and layer is asked for before anything is written. The bytes stream: a connection
 //! that breaks is taken up where it broke.
+
+mod source;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -114,10 +116,24 @@ pub trait Watch: Sync {
     fn is_stopped(&self) -> bool;
 }
 
+impl<W: Watch + ?Sized> Watch for &W {
+    fn read(&self, done: u64, total: u64) {
+        (**self).read(done, total);
+    }
+
+    fn waiting(&self, what: &str, fault: &Fault, pause: Duration) {
+        (**self).waiting(what, fault, pause);
+    }
+
+    fn is_stopped(&self) -> bool {
+        (**self).is_stopped()
+    }
+}
+
 /// Images whose manifests were read.
-pub struct RegistryImages<'a> {
+pub struct RegistryImages<W> {
     handle: Handle,
-    watch: &'a dyn Watch,
+    watch: W,
     wanted: Vec<Wanted>,
     images: Vec<(String, Digest)>,
     manifests: BTreeMap<Digest, Manifest>,
@@ -128,23 +144,19 @@ pub struct RegistryImages<'a> {
     patience: Patience,
 }
 
-impl std::fmt::Debug for RegistryImages<'_> {
+impl<W> std::fmt::Debug for RegistryImages<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RegistryImages").field("images", &self.images).finish_non_exhaustive()
     }
 }
 
-impl<'a> RegistryImages<'a> {
+impl<W: Watch> RegistryImages<W> {
     /// Reads the manifests of `wanted` and asks for every part. Blocks; `handle` is of a runtime that others drive.
     ///
     /// # Errors
     ///
     /// The first image that cannot be had.
-    pub fn open(
-        handle: Handle,
-        wanted: Vec<Wanted>,
-        watch: &'a dyn Watch,
-    ) -> Result<Self, PullError> {
+    pub fn open(handle: Handle, wanted: Vec<Wanted>, watch: W) -> Result<Self, PullError> {
         let mut images = Self {
             handle,
             watch,
@@ -282,7 +294,7 @@ impl<'a> RegistryImages<'a> {
     }
 }
 
-impl ImageSource for RegistryImages<'_> {
+impl<W: Watch> ImageSource for RegistryImages<W> {
     fn images(&self) -> &[(String, Digest)] {
         &self.images
     }
@@ -319,8 +331,8 @@ impl ImageSource for RegistryImages<'_> {
 }
 
 /// The bytes of a blob, whatever happens to the connection.
-struct Blob<'a> {
-    images: &'a RegistryImages<'a>,
+struct Blob<'a, W> {
+    images: &'a RegistryImages<W>,
     wanted: &'a Wanted,
     digest: Digest,
     size: u64,
@@ -330,9 +342,13 @@ struct Blob<'a> {
     part: Bytes,
 }
 
-impl Blob<'_> {
+impl<W: Watch> Blob<'_, W> {
     /// Waits for the next bytes; none are left at the end.
     async fn fill(&mut self) -> Result<(), PullError> {
+        // Whoever reads may have been busy with what it had for long.
+        if self.part.is_empty() && self.attempt == 0 {
+            self.images.patience.came_through();
+        }
         while self.part.is_empty() && self.done < self.size {
             let fault = match self.images.unless_stopped(self.part()).await? {
                 Ok((stream, part)) => {
@@ -367,7 +383,7 @@ impl Blob<'_> {
     }
 }
 
-impl Read for Blob<'_> {
+impl<W: Watch> Read for Blob<'_, W> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let handle = self.images.handle.clone();
         handle.block_on(self.fill()).map_err(io::Error::other)?;

@@ -9,6 +9,9 @@ use crate::{
     keys::{self, Key},
 };
 
+/// Its id, unless another is given.
+pub const ID: &str = "2fVbU0yTqLk8sPmWnE6cJdRh4Xa";
+
 /// Makes one licence. Starts as the sample application's own; every method changes one thing.
 #[derive(Debug, Clone)]
 pub struct Builder {
@@ -33,7 +36,7 @@ impl Builder {
             app_slug: APP_SLUG.to_owned(),
             customer_name: "Sample Customer".to_owned(),
             customer_email: "customer@example.com".to_owned(),
-            license_id: "2fVbU0yTqLk8sPmWnE6cJdRh4Xa".to_owned(),
+            license_id: ID.to_owned(),
             license_type: "prod".to_owned(),
             license_sequence: 1,
             is_airgap_supported: true,

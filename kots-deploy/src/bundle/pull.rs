@@ -30,7 +30,7 @@ pub(super) fn open<'a>(
     handle: Handle,
     watch: &'a dyn Watch,
     warn: &dyn Fn(String),
-) -> Result<RegistryImages<'a>, CommandError> {
+) -> Result<RegistryImages<&'a dyn Watch>, CommandError> {
     let names = saved_images(airgap_yaml).map_err(CommandError::Make)?;
     if names.is_empty() {
         return Err(CommandError::NoImages(airgap_yaml.to_owned()));

@@ -25,7 +25,7 @@ pub(crate) const AUTH: &str = "Kots 0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0u";
 /// The password in the config values.
 pub(crate) const PASSWORD: &str = "open-sesame-4711";
 /// The licence of the installed application.
-pub(crate) const LICENSE_ID: &str = "2fVbU0yTqLk8sPmWnE6cJdRh4Xa";
+pub(crate) const LICENSE_ID: &str = sample::license::ID;
 /// The longest any run may take.
 const RUN_LIMIT: Duration = Duration::from_mins(2);
 

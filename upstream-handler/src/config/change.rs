@@ -304,6 +304,7 @@ async fn recipe(
         generated: versions::generated(shared, &content),
         config_values_sha256: Some(change.sha256.clone()),
         release: Release::Kept(base.release_sha256.clone()),
+        task: None,
         preflights: change.preflights,
     })
 }

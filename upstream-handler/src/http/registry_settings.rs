@@ -84,18 +84,13 @@ async fn save(shared: &Shared, slug: String, request: Request) -> Result<Respons
     let act = |once: Arc<Once>| {
         let shared = Arc::clone(shared);
         async move {
-            change(&shared, &app, &asked, &once, |new, missing| {
-                let mut body = json!({
+            change(&shared, &app, &asked, &once, |new| {
+                Reply::ok(&json!({
                     "success": true,
                     "hostname": new.host,
                     "username": new.username,
                     "namespace": new.namespace,
-                });
-                // An addition of ours: the images that the next deploy will not find.
-                if !missing.is_empty() {
-                    body["missingImages"] = json!(missing);
-                }
-                Reply::ok(&body)
+                }))
             })
             .await
             .map_err(refuse)

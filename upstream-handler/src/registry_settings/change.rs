@@ -100,6 +100,7 @@ impl ChangeError {
                 | Self::Access { .. }
                 | Self::Silent { .. }
                 | Self::Missing { .. }
+                | Self::Make(MakeError::Images(_))
         )
     }
 }
@@ -120,14 +121,14 @@ pub(crate) async fn check_access(
 
 /// Stores what was asked for, with a version that is rendered with it; settings that render alike make none.
 ///
-/// A registry that is read-only must have the images of the newest version. Of another one, for an application that no
-/// bundle brings images for, `reply` is told which are missing.
+/// A registry that is read-only must have the images of the newest version; into another one those of an online
+/// application are copied.
 pub(crate) async fn change(
     shared: &Shared,
     app: &AppRow,
     asked: &Asked,
     once: &Once,
-    reply: impl Fn(&StoredRegistry, &[String]) -> Reply,
+    reply: impl Fn(&StoredRegistry) -> Reply,
 ) -> Result<Reply, ChangeError> {
     let task = image_rewrite(&app.id);
     let lease = Lease::take(shared, &app.id, "registry change", task.clone()).await?;
@@ -155,35 +156,26 @@ async fn leased(
     lease: &Lease,
     asked: &Asked,
     once: &Once,
-    reply: impl Fn(&StoredRegistry, &[String]) -> Reply,
+    reply: impl Fn(&StoredRegistry) -> Reply,
 ) -> Result<Reply, ChangeError> {
     let app_id = &lease.fence.app_id;
     let app = shared.store.app_by_id(app_id).await?.ok_or(ChangeError::Removed)?;
     let wanted = decide(asked, &app.registry, shared.registry_access.scheme(), &shared.cipher)?;
-    let is_asked = wanted.is_set() && !is_pulled_by_nodes(&wanted);
+    let is_asked = wanted.is_set() && !wanted.is_pulled_by_nodes();
     if is_asked {
         check_access(shared, &wanted).await?;
     } else if app.is_airgap && !wanted.is_set() {
         return Err(ChangeError::Airgapped);
     }
-    let mut missing = Vec::new();
-    if is_asked && (wanted.is_read_only || !app.is_airgap) {
-        let found = present::missing(shared, &app.id, &wanted).await?;
-        if wanted.is_read_only && !found.missing.is_empty() {
-            let (missing, total) = (found.missing, found.total);
+    if is_asked && wanted.is_read_only {
+        let present::Found { missing, total } = present::missing(shared, &app.id, &wanted).await?;
+        if !missing.is_empty() {
             return Err(ChangeError::Missing { host: wanted.host, missing, total });
         }
-        missing = found.missing;
     }
-    let answer = reply(&wanted, &missing);
+    let answer = reply(&wanted);
     apply(shared, lease, app, &wanted, once, &answer).await?;
     Ok(answer)
-}
-
-/// Whether the nodes of a cluster pull by rights of their own: Amazon's registry without credentials. This server has
-/// none to ask it with.
-fn is_pulled_by_nodes(registry: &StoredRegistry) -> bool {
-    registry.username.is_empty() && registry::aws::ecr_of_host(&registry.host).is_some()
 }
 
 /// Makes `registry`, to which images were brought, the application's, unless it is.
@@ -255,6 +247,7 @@ async fn recipe(
     let content = shared.store.version_content(&app.id, newest.sequence).await?;
     let content = content.ok_or(ChangeError::Removed)?;
     let values: ConfigValues = serde_json::from_str(&content.config_values)?;
+    let app_id = app.id.clone();
     Ok(Recipe {
         license: verify(&app.license, &shared.root_keys).map_err(ChangeError::License)?,
         app: AppRow { registry: wanted.clone(), ..app },
@@ -265,6 +258,7 @@ async fn recipe(
         generated: versions::generated(shared, &content),
         config_values_sha256: newest.config_values_sha256,
         release: Release::Kept(newest.release_sha256),
+        task: Some(image_rewrite(&app_id)),
         preflights: if newest.preflight_skipped { Preflights::Skip } else { Preflights::Run },
     })
 }

@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use airgap::Reference;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kinds::installation::KnownImage;
-use registry::{Destination, Fault};
+use registry::Destination;
 
 use super::{ChangeError, StoredRegistry};
 use crate::context::{Context, Shared};
 use crate::http::reply::chain;
 use crate::release::Version;
 use crate::store::tasks::image_rewrite;
+use crate::update::copy::absent;
 use crate::update::images;
 use crate::versions::unpack_tree;
-
-/// How many images are asked for at once.
-const AT_ONCE: usize = 8;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -59,18 +56,10 @@ pub(super) async fn missing(
     let message = format!("Looking for {total} images in the registry...");
     shared.store.task_running(&task, &shared.boot_id, &message).await?;
 
-    let client = &client;
-    let asked = stream::iter(wanted).map(|image| async move {
-        let found = client.manifest(&image.repository, &image.version_text()).await;
-        found.map(|digest| digest.is_none().then(|| image.to_string()))
-    });
-    let found: Result<Vec<Option<String>>, Fault> =
-        asked.buffer_unordered(AT_ONCE).try_collect().await;
     let host = || registry.host.clone();
-    let found = found.map_err(|fault| ChangeError::Access { host: host(), fault })?;
-    let mut missing: Vec<String> = found.into_iter().flatten().collect();
-    missing.sort();
-    Ok(Found { missing, total })
+    let absent = absent(&client, wanted).await;
+    let absent = absent.map_err(|fault| ChangeError::Access { host: host(), fault })?;
+    Ok(Found { missing: absent.iter().map(ToString::to_string).collect(), total })
 }
 
 /// The images of the version in an archive; an error tells why they cannot be read.

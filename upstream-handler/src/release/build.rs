@@ -20,6 +20,7 @@ use super::{Broken, Chart, Facts, Input, KOTS_VERSION, Preflights, ReleaseError}
 use crate::preflight;
 use crate::render::charts::lacking::Lacking;
 use crate::render::charts::sdk;
+use crate::render::images::Origin;
 use crate::render::sources;
 
 /// A version that was built, beside what is in its tree.
@@ -44,6 +45,8 @@ pub struct Built {
     pub charts: Vec<Chart>,
     /// Paths of what is deployed, relative to the tree, sorted.
     pub manifests: Vec<String>,
+    /// Where the images are to be had that all come from the operator's registry.
+    pub(crate) origins: Vec<Origin>,
     /// Documents that could not be read and are not deployed.
     pub yaml_errors: Vec<YamlError>,
     /// What does not render and was left out; empty unless the input allows that.
@@ -163,13 +166,14 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
 
     let mut known = Vec::new();
     let mut manifests = Vec::new();
+    let mut origins = Vec::new();
     if !is_config_missing {
         let images: BTreeSet<String> = kind_images.into_iter().chain(chart_images).collect();
         let delivery = Delivery { vendor: &vendor, domains, images };
         let (layers, merged) = base.finish()?;
         notes.extend(merged);
         let done = deliver::deliver(dir, input, layers, delivery)?;
-        (known, manifests) = (done.known_images, done.manifests);
+        (known, manifests, origins) = (done.known_images, done.manifests, done.origins);
         charts.sort_by(|a, b| {
             (a.weight, &a.chart_name, &a.release_name).cmp(&(
                 b.weight,
@@ -196,6 +200,7 @@ pub fn build(dir: &Path, input: &Input<'_>) -> Result<Built, ReleaseError> {
         validation_errors: screen.validation_errors,
         charts,
         manifests,
+        origins,
         yaml_errors,
         failures,
         overlooked,

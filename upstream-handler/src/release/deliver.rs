@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 
 use super::vendor::Vendor;
 use super::{Input, ReleaseError};
-use crate::render::images::Rules;
+use crate::render::images::{Origin, Rules};
 use crate::render::layer::Layer;
 use crate::render::overlays::{self, Overlay};
 use crate::render::pull_secrets::{Login, secret_name, secrets};
@@ -26,6 +26,8 @@ pub(super) struct Delivery<'a> {
 /// What came of it.
 pub(super) struct Delivered {
     pub(super) known_images: Vec<KnownImage>,
+    /// Where its images are to be had, sorted, each once; empty unless all come from the operator's registry.
+    pub(super) origins: Vec<Origin>,
     /// Paths of the application's objects of the first downstream, sorted.
     pub(super) manifests: Vec<String>,
 }
@@ -81,8 +83,13 @@ pub(super) fn deliver(
         images.extend(own.into_iter().map(str::to_owned));
     }
     manifests.sort();
-    Ok(Delivered { known_images: rules.remembered(&images), manifests })
+    let copied = images.iter().filter(|_| rules.registry.is_some());
+    let origins = copied.filter_map(|it| rules.origin(it)).collect();
+    Ok(Delivered { known_images: rules.remembered(&images), origins, manifests })
 }
+
+/// The user whose password at the vendor's registries is the id of the licence.
+pub(crate) const VENDORS_USER: &str = "LICENSE_ID";
 
 /// The login with which images are pulled: the operator's registry, else the vendor's with the licence.
 fn login(input: &Input<'_>, domains: &Domains) -> Option<Login> {
@@ -98,7 +105,7 @@ fn login(input: &Input<'_>, domains: &Domains) -> Option<Login> {
     let id = &input.license.license.license_id;
     (!id.is_empty()).then(|| Login {
         hosts: vec![domains.proxy.clone(), domains.registry.clone()],
-        username: "LICENSE_ID".to_owned(),
+        username: VENDORS_USER.to_owned(),
         password: id.clone().into(),
     })
 }

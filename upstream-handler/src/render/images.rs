@@ -29,6 +29,24 @@ pub(crate) struct Rules<'a> {
     pub(crate) known: BTreeMap<&'a str, bool>,
 }
 
+/// Where an image is to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The image as objects write it.
+    pub(crate) image: String,
+    /// The places to look at, in this order.
+    pub(crate) places: Vec<Place>,
+}
+
+/// A name by which an image can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The whole name, with tag or digest.
+    pub(crate) name: String,
+    /// Whether it is a host of the vendor, which asks for the licence.
+    pub(crate) needs_login: bool,
+}
+
 impl Rules<'_> {
     /// Whether an image needs credentials.
     ///
@@ -71,16 +89,52 @@ impl Rules<'_> {
             let new_name = steps.join("/");
             return (new_name != written).then(|| (written.to_owned(), new_name));
         }
-        let Domains { registry, proxy } = &self.domains;
-        if reference.host == *registry || reference.host == *proxy || !self.is_private(image) {
+        if self.is_vendors_host(&reference.host) || !self.is_private(image) {
             return None;
         }
-        let new_name = if reference.host == VENDORS {
+        Some((full_name(reference), self.at_vendors(written, reference)))
+    }
+
+    fn is_vendors_host(&self, host: &str) -> bool {
+        host == self.domains.registry || host == self.domains.proxy
+    }
+
+    /// The name by which a private image is had from the vendor.
+    fn at_vendors(&self, written: &str, reference: &Reference) -> String {
+        let Domains { registry, proxy } = &self.domains;
+        if reference.host == VENDORS {
             format!("{registry}/{}", reference.path)
         } else {
             format!("{proxy}/proxy/{}/{written}", self.vendor_slug)
+        }
+    }
+
+    /// Where an image is to be had when it is not in the operator's registry; `None` of a text that is no reference.
+    ///
+    /// Unlike objects, which name one place, a copy may look at several: an image that counts as private without being
+    /// known to be so is looked for where it says first, as the original does to find that out.
+    pub(crate) fn origin(&self, image: &str) -> Option<Origin> {
+        let reference = Reference::parse(image).ok()?;
+        let written = image::stripped(image);
+        let own = Place { name: image.to_owned(), needs_login: false };
+        let vendors = Place {
+            name: format!("{}{}", self.at_vendors(written, &reference), &image[written.len()..]),
+            needs_login: true,
         };
-        Some((full_name(reference), new_name))
+        // The vendor's proxy has no name for the images of a host with a port.
+        let has_vendors_name = Reference::parse(&vendors.name).is_ok();
+        let places = if self.is_vendors_host(&reference.host) {
+            vec![Place { needs_login: true, ..own }]
+        } else if !has_vendors_name {
+            vec![own]
+        } else if reference.host == VENDORS || self.is_all_private {
+            vec![vendors]
+        } else if self.is_private(image) {
+            vec![own, vendors]
+        } else {
+            vec![own]
+        };
+        Some(Origin { image: image.to_owned(), places })
     }
 
     /// What to remember of images, sorted, each once; a text that is no reference is left out.
@@ -343,6 +397,30 @@ mod tests {
             ),
             ["a/b → h/n/b", "docker.io/a/b → h/n/b"]
         );
+    }
+
+    #[test]
+    fn an_image_is_looked_for_where_it_says_and_at_the_vendors() {
+        let shown = |is_all_private: bool, image: &str| {
+            let rules = Rules { is_all_private, ..rules(None) };
+            let line = |it: Place| {
+                format!("{}{}", it.name, if it.needs_login { " (licence)" } else { "" })
+            };
+            let origin = rules.origin(image)?;
+            Some(origin.places.into_iter().map(line).collect::<Vec<_>>().join(", "))
+        };
+        let shown = |is_all_private, image| shown(is_all_private, image).unwrap_or_default();
+        assert_eq!(shown(false, "nginx:1"), "nginx:1");
+        assert_eq!(shown(true, "nginx:1"), "proxy.replicated.com/proxy/app/nginx:1 (licence)");
+        assert_eq!(
+            shown(false, "quay.io/a/b:1"),
+            "quay.io/a/b:1, proxy.replicated.com/proxy/app/quay.io/a/b:1 (licence)"
+        );
+        assert_eq!(shown(false, "quay.io/a/public:1"), "quay.io/a/public:1");
+        assert_eq!(shown(true, "quay.example:5000/a:1"), "quay.example:5000/a:1");
+        assert_eq!(shown(false, "registry.replicated.com/x/y:1"), "r.example.org/x/y:1 (licence)");
+        assert_eq!(shown(false, "r.example.org/z:1"), "r.example.org/z:1 (licence)");
+        assert_eq!(shown(false, "{{ no image }}"), "");
     }
 
     #[test]

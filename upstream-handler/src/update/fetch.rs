@@ -158,6 +158,7 @@ pub(super) async fn finish(
         generated: base.generated,
         config_values_sha256: digest,
         release: Release::New(path, sha256),
+        task: Some(update_download(&lease.fence.app_id)),
         preflights: options.preflights,
     };
     let made = versions::make(shared, recipe).await?;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use airgap::Index;
 use jiff::Timestamp;
-use registry::push::{Event, Observer, Options, Plan, Progress, PushError, report};
+use registry::pull::PullError;
+use registry::push::{Event, Observer, Options, Plan, Progress, PushError, Source, report};
 use registry::{
-    BundleSource, Client, ClientError, Credentials, Endpoint, EndpointError, Scheme, Tls,
+    BundleSource, Client, ClientError, Credentials, Endpoint, EndpointError, Fault, Scheme, Tls,
 };
 use thiserror::Error;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use crate::context::{Context, Shared};
 use crate::env;
 use crate::registry_settings::{LockedPassword, StoredRegistry};
+use crate::store::StoreError;
 
 /// How often the progress is written down.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -47,7 +49,7 @@ impl RegistryAccess {
         if self.plain_http { Scheme::Http } else { Scheme::Https }
     }
 
-    fn tls(&self) -> Result<Tls, ImagesError> {
+    pub(super) fn tls(&self) -> Result<Tls, ImagesError> {
         let mut tls = Tls { accept_any: self.accept_any, ..Tls::default() };
         if let Some(path) = &self.authority {
             let pem = std::fs::read(path)
@@ -86,6 +88,29 @@ pub(crate) enum ImagesError {
     /// Nothing is there.
     #[error("failed to push the images")]
     Push(#[source] PushError),
+    /// Images are not where they should come from.
+    #[error(
+        "{} of {total} images are not in the registry `{host}`, and cannot be copied there: {}",
+        failed.len(),
+        failed.join("; ")
+    )]
+    Sources { host: String, failed: Vec<String>, total: usize },
+    /// Where an image comes from did not hold while it was read.
+    #[error("failed to read the images that are to be copied")]
+    Pull(#[from] PullError),
+    /// The registry does not tell what it has.
+    #[error("registry `{host}` cannot be used")]
+    Registry {
+        host: String,
+        #[source]
+        fault: Fault,
+    },
+    /// The server stops.
+    #[error("the server was stopped; what is in the registry stays there: try again")]
+    Stopped,
+    /// The progress cannot be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Brings the images into the registry; `message` shows how far it is, as the original tells a browser.
@@ -98,9 +123,20 @@ pub(crate) async fn push(
 ) -> Result<(), ImagesError> {
     let (client, endpoint) = client(shared, registry)?;
     let plan = registry::plan(&index, &endpoint).map_err(ImagesError::Plan)?;
-    let observer = Watch { plan: plan.clone(), message, last: Mutex::new(None) };
     let options = Options::default().remembering(&shared.pushes, index.sha256, &endpoint);
     let source = Arc::new(BundleSource::new(path.to_owned(), index));
+    send(client, plan, source, options, message).await
+}
+
+/// Pushes what is planned, and tells how far it is.
+pub(super) async fn send(
+    client: Client,
+    plan: Plan,
+    source: Arc<dyn Source>,
+    options: Options,
+    message: Arc<Mutex<String>>,
+) -> Result<(), ImagesError> {
+    let observer = Watch { plan: plan.clone(), message, last: Mutex::new(None) };
     let pushed = registry::push(client, plan, source, options, Arc::new(observer));
     match pushed.await {
         Ok(_) => Ok(()),

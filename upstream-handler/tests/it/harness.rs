@@ -185,6 +185,12 @@ impl Site {
         self.envs.push((name, value.to_owned()));
     }
 
+    /// Has the next start find neither Helm nor any other program: what it does is then the same everywhere.
+    pub(crate) fn without_programs(&mut self) {
+        self.env("PATH", "/nowhere");
+        self.env("KOTS_HELM", "");
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = kotsadm();
         self.arguments(&mut command);

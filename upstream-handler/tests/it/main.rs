@@ -11,6 +11,7 @@ mod cluster_real;
 mod cluster_site;
 mod config;
 mod config_command;
+mod copies;
 mod deploy;
 mod disk;
 #[cfg(feature = "faults")]

@@ -11,11 +11,11 @@ use sha2::Digest as _;
 
 use super::harness::{APP, Answer, Site, base64, bundle_parts, files, multipart};
 
-const REGISTRY: &str = "/api/v1/app/sample-app/registry";
+pub(crate) const REGISTRY: &str = "/api/v1/app/sample-app/registry";
 const PASSWORD: &str = "correct-horse-7";
 
 /// Everything a version brings to the target, as one text.
-fn deployed(site: &Site, sequence: i64) -> String {
+pub(crate) fn deployed(site: &Site, sequence: i64) -> String {
     let folder = site.target().join(sequence.to_string());
     let text = |name: &String| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     files(&folder).iter().map(text).collect()
@@ -35,12 +35,23 @@ fn is_password_on_disk(site: &Site) -> bool {
         .any(|name| bytes(name).windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes()))
 }
 
+/// Who pushes.
+#[derive(Default)]
+pub(crate) struct Login {
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+fn puller() -> Login {
+    Login { username: "puller".to_owned(), password: PASSWORD.to_owned() }
+}
+
 /// A registry that asks for a login, and the folder of its users.
-fn with_login() -> Option<(Server, tempfile::TempDir)> {
+pub(crate) fn with_login(user: &Login) -> Option<(Server, tempfile::TempDir)> {
     let folder = tempfile::tempdir().unwrap();
     let file: PathBuf = folder.path().join("htpasswd");
-    let hash = bcrypt::hash(PASSWORD, 4).unwrap();
-    std::fs::write(&file, format!("puller:{}\n", hash.replacen("$2b$", "$2y$", 1))).unwrap();
+    let hash = bcrypt::hash(&user.password, 4).unwrap().replacen("$2b$", "$2y$", 1);
+    std::fs::write(&file, format!("{}:{hash}\n", user.username)).unwrap();
     let auth = format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", file.display());
     Server::start(Setup { auth, ..Setup::default() }).map(|server| (server, folder))
 }
@@ -109,40 +120,52 @@ async fn an_air_gapped_installation_pulls_from_its_registry() {
     assert_eq!(site.get("/api/v1/app/other/registry").await.status, 404);
 }
 
-/// Puts an image without layers into the registry.
-async fn push(host: &str, image: &str) {
-    let path = image.strip_prefix(&format!("{host}/")).unwrap();
+/// Puts an image with one layer into the registry.
+pub(crate) async fn push(image: &str, login: &Login, layer: &str) {
+    let (host, path) = image.split_once('/').unwrap();
     let (repository, tag) = path.rsplit_once(':').unwrap();
     let url = format!("http://{host}/v2/{repository}");
     let client = reqwest::Client::new();
     let send = async |method: Method, url: String, body: String, kind: &str| {
-        let request = client.request(method, url).basic_auth("puller", Some(PASSWORD));
+        let mut request = client.request(method, url);
+        if !login.username.is_empty() {
+            request = request.basic_auth(&login.username, Some(&login.password));
+        }
         let response = request.header("content-type", kind).body(body).send().await.unwrap();
         assert!(response.status().is_success(), "{image}: {}", response.status());
         response
     };
-    let digest = format!("sha256:{}", hex::encode(sha2::Sha256::digest("{}")));
-    let begun =
-        send(Method::POST, format!("{url}/blobs/uploads/"), String::new(), "text/plain").await;
-    let mut location = begun.headers()["location"].to_str().unwrap().to_owned();
-    location.push_str(if location.contains('?') { "&" } else { "?" });
-    location.push_str("digest=");
-    location.push_str(&digest);
-    send(Method::PUT, location, "{}".to_owned(), "application/octet-stream").await;
+    let blob = async |kind: &str, content: &str| {
+        let digest = format!("sha256:{}", hex::encode(sha2::Sha256::digest(content)));
+        let begun =
+            send(Method::POST, format!("{url}/blobs/uploads/"), String::new(), "text/plain").await;
+        let mut location = begun.headers()["location"].to_str().unwrap().to_owned();
+        location.push_str(if location.contains('?') { "&" } else { "?" });
+        location.push_str("digest=");
+        location.push_str(&digest);
+        send(Method::PUT, location, content.to_owned(), "application/octet-stream").await;
+        json!({ "mediaType": kind, "size": content.len(), "digest": digest })
+    };
+    let config = blob("application/vnd.docker.container.image.v1+json", "{}").await;
+    let layer = blob("application/vnd.docker.image.rootfs.diff.tar.gzip", layer).await;
     let kind = "application/vnd.docker.distribution.manifest.v2+json";
-    let config = json!({
-        "mediaType": "application/vnd.docker.container.image.v1+json", "size": 2, "digest": digest,
-    });
-    let manifest = json!({ "schemaVersion": 2, "mediaType": kind, "config": config, "layers": [] });
+    let manifest =
+        json!({ "schemaVersion": 2, "mediaType": kind, "config": config, "layers": [layer] });
     send(Method::PUT, format!("{url}/manifests/{tag}"), manifest.to_string(), kind).await;
+}
+
+/// The names by which the images of 1.0.0 are pulled from there, as far as they are known without Helm.
+fn images(host: &str) -> [String; 2] {
+    ["web:1.0.0", "worker:1.0.0"].map(|it| format!("{host}/shop/{it}"))
 }
 
 #[tokio::test]
 async fn another_registry_is_another_version() {
-    let Some((server, _users)) = with_login() else { return };
+    let Some((server, _users)) = with_login(&puller()) else { return };
     let mut site = Site::new();
     site.kill();
     site.env("KOTSADM_REGISTRY_PLAIN_HTTP", "1");
+    site.without_programs();
     site.start();
     site.install(&Builder::new().yaml()).await;
     assert!(!deployed(&site, 0).contains("127.0.0.1"));
@@ -160,14 +183,23 @@ async fn another_registry_is_another_version() {
         site.post(&format!("{REGISTRY}/validate"), &settings(&host, password)).await.status
     };
     assert_eq!((validate("wrong").await, validate(PASSWORD).await), (400, 200));
+    // A registry that nothing is pushed to must have the images.
+    let mut read_only = settings(&host, PASSWORD);
+    read_only["isReadOnly"] = true.into();
+    let missing = images(&host);
+    assert_eq!(
+        site.put(REGISTRY, &read_only).await.error(),
+        format!(
+            "400 2 of 2 images are not in the registry `{host}`, which is set to be read-only: {}",
+            missing.join(", ")
+        )
+    );
+    for image in &missing {
+        push(image, &puller(), "layer").await;
+    }
     let made = site.put(REGISTRY, &settings(&host, PASSWORD)).await.ok();
-    // Nobody has brought the images there yet, and it is told by which names they would be pulled.
-    let missing: Vec<String> = serde_json::from_value(made["missingImages"].clone()).unwrap();
-    assert!(missing.contains(&format!("{host}/shop/web:1.0.0")), "{missing:?}");
-    let told = json!({
-        "success": true, "hostname": host, "username": "puller", "namespace": "shop",
-        "missingImages": missing,
-    });
+    let told =
+        json!({ "success": true, "hostname": host, "username": "puller", "namespace": "shop" });
     assert_eq!(made, told);
     let history = ["0 Online Install 1.0.0 deployed", "1 Registry Change 1.0.0 pending"];
     assert_eq!(site.history().await, history);
@@ -175,22 +207,7 @@ async fn another_registry_is_another_version() {
     // The same again, in clear and masked, makes no second version; nor does what no version shows.
     site.put(REGISTRY, &settings(&host, PASSWORD)).await.ok();
     site.put(REGISTRY, &settings(&host, "***HIDDEN***")).await.ok();
-    let mut read_only = settings(&host, "***HIDDEN***");
-    read_only["isReadOnly"] = true.into();
-    // A registry that nothing is pushed to must have them.
-    let refused = site.put(REGISTRY, &read_only).await.error();
-    let count = missing.len();
-    let all = missing.join(", ");
-    assert_eq!(
-        refused,
-        format!(
-            "400 {count} of {count} images are not in the registry `{host}`, which is set to be read-only: {all}"
-        )
-    );
     assert_eq!(site.get(REGISTRY).await.ok()["isReadOnly"], false);
-    for image in &missing {
-        push(&host, image).await;
-    }
     site.put(REGISTRY, &read_only).await.ok();
     assert_eq!(site.get(REGISTRY).await.ok()["isReadOnly"], true);
     assert_eq!(site.history().await, history);
@@ -212,11 +229,15 @@ async fn another_registry_is_another_version() {
 async fn a_kill_leaves_both_or_neither() {
     let Some(server) = Server::plain() else { return };
     let host = format!("127.0.0.1:{}", server.port());
+    for image in images(&host) {
+        push(&image, &Login::default(), "layer").await;
+    }
     for (point, is_there) in [("version-before-commit", false), ("version-after-commit", true)] {
         let mut site = Site::new();
         site.install(&Builder::new().yaml()).await;
         site.kill();
         site.env("KOTSADM_REGISTRY_PLAIN_HTTP", "1");
+        site.without_programs();
         site.env("KOTSADM_FAULT", point);
         site.start();
         let put = site.request(Method::PUT, REGISTRY).json(&settings(&host, PASSWORD));
