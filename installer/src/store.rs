@@ -10,9 +10,9 @@ mod documents;
 mod error;
 mod events;
 mod live;
+mod reader;
 
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -27,9 +27,13 @@ pub(crate) use error::StoreError;
 use error::failed;
 pub(crate) use events::{Event, Kind};
 use live::Live;
+pub(crate) use reader::Reader;
+use reader::read_state;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
+/// The database in a data directory.
+const FILE: &str = "installer.db";
 /// Documents that outlive the run they were made in.
 const KEPT: &str = "generated";
 /// Documents that a run has again when it is gone through once more.
@@ -76,7 +80,7 @@ pub(crate) const SESSION_MS: i64 = 8 * 60 * 60 * 1000;
 impl Store {
     /// Opens (and makes, and migrates) the database in `folder`.
     pub(crate) async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let pools = Pools::open(&folder.join("installer.db"), &MIGRATIONS).await?;
+        let pools = Pools::open(&folder.join(FILE), &MIGRATIONS).await?;
         let newest: i64 = sqlx::query("SELECT coalesce(max(id), 0) FROM event")
             .fetch_one(&pools.writer)
             .await
@@ -158,12 +162,7 @@ impl Store {
 
     /// The state, and since when; `None` when no run was begun.
     pub(crate) async fn run(&self) -> Result<Option<(String, State, String)>, StoreError> {
-        sqlx::query("SELECT run, state, changed_at FROM machine")
-            .fetch_optional(&self.pools.reader)
-            .await
-            .map_err(failed("read the state"))?
-            .map(|row| Ok((row.get(0), read_state(row.get(1))?, row.get(2))))
-            .transpose()
+        reader::run(&self.pools.reader).await
     }
 
     /// The state.
@@ -207,17 +206,7 @@ impl Store {
 
     /// The status of a step.
     pub(crate) async fn status(&self, step: Step) -> Result<Status, StoreError> {
-        let row = sqlx::query("SELECT state, description, last_updated FROM status WHERE step = ?")
-            .bind(step.as_str())
-            .fetch_optional(&self.pools.reader)
-            .await
-            .map_err(failed("read a status"))?;
-        let Some(row) = row else { return Ok(Status::pending()) };
-        let state = StatusState::from_str(row.get(0)).map_err(|why| StoreError::Unreadable {
-            what: format!("status of {}", step.as_str()),
-            why,
-        })?;
-        Ok(Status { state, description: row.get(1), last_updated: row.get(2) })
+        reader::status(&self.pools.reader, step).await
     }
 
     /// Closes both pools.
@@ -298,10 +287,6 @@ impl Write {
         self.events.push(Event::new(id, at, kind.as_str(), step, body));
         Ok(())
     }
-}
-
-fn read_state(text: &str) -> Result<State, StoreError> {
-    text.parse().map_err(|why| StoreError::Unreadable { what: "state".to_owned(), why })
 }
 
 /// The time as the database and the wire have it.

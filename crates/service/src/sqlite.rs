@@ -1,5 +1,7 @@
 //! A database in one file: one connection writes, a few read, and what is committed survives a power cut.
 
+mod look;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqlitePool};
 use thiserror::Error;
+
+pub use look::{LookError, look};
 
 /// How long a write waits for another one.
 const WRITE_WAIT: Duration = Duration::from_mins(1);
@@ -107,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    fn migrations(statement: &'static str) -> Migrator {
+    pub(super) fn migrations(statement: &'static str) -> Migrator {
         let sql = sqlx::SqlStr::from_static(statement);
         let kind = MigrationType::Simple;
         let migration = Migration::new(1, Cow::Borrowed("init"), kind, sql, false);

@@ -1,15 +1,16 @@
 //! `installer status`: reads the store of a run, whether or not its process lives.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::anyhow;
 use serde_json::json;
+use service::sqlite::LookError;
 
 use crate::flow::Step;
 use crate::http::types::StatusState;
-use crate::store::Store;
+use crate::store::Reader;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,20 +24,15 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> super::Ended {
     let folder = &args.data_dir;
-    if !folder.join("installer.db").is_file() {
-        bail!("there is no run in {}", folder.display());
-    }
-    let store = Store::open(folder).await?;
-    let (run, state, since) =
-        store.run().await?.with_context(|| format!("there is no run in {}", folder.display()))?;
+    let reader = Reader::open(folder).await.map_err(|error| refused(folder, error))?;
+    let (run, state, since) = reader.run().await?.ok_or_else(|| no_run(folder))?;
     let mut steps = Vec::new();
     for step in Step::ALL {
-        let status = store.status(step).await?;
+        let status = reader.status(step).await?;
         if status.state != StatusState::Pending {
             steps.push((step, status));
         }
     }
-    store.close().await;
     if args.output == "json" {
         let steps: Vec<_> = steps
             .iter()
@@ -53,4 +49,24 @@ pub(super) async fn run(args: Args) -> super::Ended {
     }
     super::say(&text);
     Ok(ExitCode::SUCCESS)
+}
+
+fn no_run(folder: &Path) -> anyhow::Error {
+    anyhow!(
+        "there is no run in {}: name the data directory that the run was given, else /var/lib/SLUG/installer",
+        folder.display()
+    )
+}
+
+/// Why nothing can be told, and who can tell it.
+fn refused(folder: &Path, error: LookError) -> anyhow::Error {
+    let next = match &error {
+        LookError::Absent { .. } => return no_run(folder),
+        LookError::Read { .. } => return error.into(),
+        LookError::Version { found, known, .. } if found < known => {
+            "ask that version, or run its command again with this one, which takes it over"
+        }
+        LookError::Version { .. } => "ask that version",
+    };
+    anyhow!("{error}; {next}")
 }

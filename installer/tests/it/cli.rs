@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use sample::license::Builder;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::harness::Site;
 
@@ -193,4 +194,65 @@ fn one_installer_works_on_a_data_directory() {
     let output = status.arg(site.path("data")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("upgrade sample-app") && text.contains("state: New"), "{text}");
+}
+
+#[test]
+fn a_look_at_a_run_changes_nothing() {
+    let site = Site::installed();
+    let data = site.path("data");
+    let status = || {
+        let text = told(installer(&["status", "--data-dir"]).arg(&data));
+        text.replace(&site.folder.path().display().to_string(), "FOLDER")
+    };
+    let absent = "Error: there is no run in FOLDER/data: name the data directory that the run was given, else /var/lib/SLUG/installer\n1";
+    assert_eq!(status(), absent);
+    assert!(!data.exists(), "a look made the folder");
+    std::fs::create_dir(&data).unwrap();
+    assert_eq!(status(), absent);
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 0, "a look made a file");
+
+    let mut manager = site.start("upgrade", "linux").login();
+    let before = std::fs::read(data.join("installer.db-wal")).unwrap();
+    assert_eq!(status(), "0");
+    manager.kill();
+    assert_eq!(status(), "0");
+    assert_eq!(std::fs::read(data.join("installer.db-wal")).unwrap(), before);
+
+    let mut manager = site.start("upgrade", "linux").login();
+    manager.terminate();
+    manager.wait_end();
+    let path = data.join("installer.db");
+    let schema = |statement: &str| {
+        let folder = path.clone();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut connection =
+                sqlx::sqlite::SqliteConnectOptions::new().filename(folder).connect().await.unwrap();
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    };
+    let whole = std::fs::read(&path).unwrap();
+    assert_eq!(status(), "0");
+    schema(
+        "INSERT INTO _sqlx_migrations SELECT 7, 'later', installed_on, success, checksum, execution_time FROM _sqlx_migrations",
+    );
+    let newer = std::fs::read(&path).unwrap();
+    assert_eq!(
+        status(),
+        "Error: the database FOLDER/data/installer.db was written by another version of this program: its schema is 7, this one's is 1; ask that version\n1"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), newer);
+    std::fs::write(&path, &whole).unwrap();
+    schema("DELETE FROM _sqlx_migrations");
+    assert_eq!(
+        status(),
+        "Error: the database FOLDER/data/installer.db was written by another version of this program: its schema is 0, this one's is 1; ask that version, or run its command again with this one, which takes it over\n1"
+    );
+    std::fs::write(&path, "no database").unwrap();
+    let torn = status();
+    assert!(
+        torn.starts_with("Error: could not read the database FOLDER/data/installer.db: "),
+        "{torn}"
+    );
 }
