@@ -1,18 +1,22 @@
 //! The cluster: secrets that are read, and the one that is written. Only this module sees kube.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret};
 use kinds::config::ConfigValues;
 use kube::api::{ApiResource, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
 use secrecy::SecretString;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::refusal::chain;
 use crate::release::Release;
 use crate::site::Registry;
+use crate::surroundings::Proxy;
 
 /// The key of the answers in their secret.
 const CONFIG_VALUES_KEY: &str = "config-values.yaml";
@@ -23,10 +27,8 @@ const REGISTRY_USER: &str = "embedded-cluster";
 #[derive(Debug, Error)]
 pub(crate) enum ClusterError {
     /// There is no kubeconfig that can be used.
-    #[error(
-        "the cluster's configuration cannot be used; set KUBECONFIG, or pass --embedded DIR to do without one"
-    )]
-    Config(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("no cluster can be reached: {0}; name its kubeconfig by --kubeconfig or KUBECONFIG")]
+    Config(String),
     /// The API server refused or was not reached.
     #[error("could not {what}")]
     Api {
@@ -67,6 +69,8 @@ pub(crate) struct Installation {
     pub(crate) version: String,
     /// The port of its manager.
     pub(crate) manager_port: Option<u16>,
+    /// The proxies it was installed with.
+    pub(crate) proxy: Proxy,
 }
 
 /// A certificate and its key, in PEM form.
@@ -77,13 +81,40 @@ pub(crate) struct TlsPair {
 }
 
 impl Cluster {
-    /// Reads the kubeconfig, or the configuration inside a pod. Nothing is sent.
-    pub(crate) async fn open() -> Result<Self, ClusterError> {
-        let config =
-            kube::Config::infer().await.map_err(|error| ClusterError::Config(error.into()))?;
-        let client =
-            Client::try_from(config).map_err(|error| ClusterError::Config(error.into()))?;
-        Ok(Self(client))
+    /// Reads the kubeconfig that is named, else the usual ones, else the configuration inside a pod. Nothing is
+    /// sent.
+    pub(crate) async fn open(kubeconfig: Option<&Path>) -> Result<Self, ClusterError> {
+        let told = |error: &(dyn std::error::Error + 'static)| ClusterError::Config(chain(error));
+        let config = if let Some(path) = kubeconfig {
+            let read = Kubeconfig::read_from(path).map_err(|error| told(&error))?;
+            let options = KubeConfigOptions::default();
+            let config = kube::Config::from_custom_kubeconfig(read, &options).await;
+            config.map_err(|error| told(&error))?
+        } else {
+            // Its own words repeat the reason that lies beneath, after one about pods.
+            let why = |error: kube::config::InferConfigError| {
+                let beneath = std::error::Error::source(&error).map(chain);
+                ClusterError::Config(beneath.unwrap_or_else(|| error.to_string()))
+            };
+            kube::Config::infer().await.map_err(why)?
+        };
+        Client::try_from(config).map(Self).map_err(|error| told(&error))
+    }
+
+    /// What templates may know of it.
+    pub(crate) async fn facts(&self) -> Result<kinds::context::Cluster, ClusterError> {
+        let version =
+            self.0.apiserver_version().await.map_err(api("read the cluster's version"))?;
+        let nodes: Api<Node> = Api::all(self.0.clone());
+        let nodes = nodes.list_metadata(&ListParams::default()).await;
+        Ok(kinds::context::Cluster {
+            version: version.git_version,
+            major: version.major,
+            minor: version.minor,
+            distribution: String::new(),
+            n_nodes: i64::try_from(nodes.map_err(api("count the nodes"))?.items.len())
+                .unwrap_or(i64::MAX),
+        })
     }
 
     /// The namespace of the admin console: `kotsadm` where there is one, else the application's slug.
@@ -215,10 +246,20 @@ impl Cluster {
             return Err(ClusterError::Missing(what.to_owned()));
         }
         let port = spec.pointer("/runtimeConfig/manager/port").and_then(Value::as_u64);
+        let proxy = |key: &str| {
+            let (now, before) = (format!("/runtimeConfig/proxy/{key}"), format!("/proxy/{key}"));
+            let found = [now, before].map(|path| text(&path).to_owned());
+            found.into_iter().find(|it| !it.is_empty()).unwrap_or_default()
+        };
         Ok(Installation {
             cluster_id: text("/clusterID").to_owned(),
             version: text("/config/version").to_owned(),
             manager_port: port.and_then(|it| u16::try_from(it).ok()).filter(|it| *it != 0),
+            proxy: Proxy {
+                http: proxy("httpProxy"),
+                https: proxy("httpsProxy"),
+                none: proxy("noProxy"),
+            },
         })
     }
 

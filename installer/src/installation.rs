@@ -6,6 +6,7 @@ use crate::refusal::Refusal;
 use crate::runner::{self, End};
 use crate::site::{Shared, Site};
 use crate::store::StoreError;
+use crate::surroundings::Proxy;
 
 /// The name of the settings in the store.
 const SETTINGS: &str = "installation";
@@ -15,7 +16,7 @@ const ADMIN_CONSOLE_PORT: i64 = 30_000;
 /// What was said, what applies otherwise, and what follows.
 pub(crate) async fn view(site: &Site) -> Result<InstallationConfigBody, StoreError> {
     let values = site.store.get(SETTINGS).await?.unwrap_or_default();
-    let defaults = defaults(&|name| std::env::var(name).ok());
+    let defaults = defaults(Proxy::of_process());
     let resolved = resolved(&values, &defaults);
     Ok(InstallationConfigBody { values, defaults, resolved })
 }
@@ -38,13 +39,26 @@ pub(crate) async fn configure(
     if !site.flow.allows(held.state, running, retry) {
         return Err(Refusal::transition(held.state, running));
     }
-    let resolved = resolved(&given, &defaults(&|name| std::env::var(name).ok()));
+    let resolved = resolved(&given, &defaults(Proxy::of_process()));
     let problems = problems(&resolved, site.settings.manager_port);
     if !problems.is_empty() {
         return Err(Refusal::fields(problems));
     }
     site.store.put(SETTINGS, &given).await?;
+    site.set_proxy(proxy(resolved));
     runner::launch(site, held, Step::Installation).await
+}
+
+/// Uses the settings that are kept, when there are any.
+pub(crate) async fn resume(site: &Site) -> Result<(), StoreError> {
+    if let Some(given) = site.store.get(SETTINGS).await? {
+        site.set_proxy(proxy(resolved(&given, &defaults(Proxy::of_process()))));
+    }
+    Ok(())
+}
+
+fn proxy(resolved: InstallationConfig) -> Proxy {
+    Proxy { http: resolved.http_proxy, https: resolved.https_proxy, none: resolved.no_proxy }
 }
 
 /// The settings are all there is to it: the cluster is there already.
@@ -52,15 +66,12 @@ pub(crate) fn work() -> End {
     End::Succeeded
 }
 
-fn defaults(environment: &dyn Fn(&str) -> Option<String>) -> InstallationConfig {
-    let proxy = |upper: &str| {
-        environment(upper).or_else(|| environment(&upper.to_lowercase())).unwrap_or_default()
-    };
+fn defaults(proxy: Proxy) -> InstallationConfig {
     InstallationConfig {
         admin_console_port: ADMIN_CONSOLE_PORT,
-        http_proxy: proxy("HTTP_PROXY"),
-        https_proxy: proxy("HTTPS_PROXY"),
-        no_proxy: proxy("NO_PROXY"),
+        http_proxy: proxy.http,
+        https_proxy: proxy.https,
+        no_proxy: proxy.none,
     }
 }
 
@@ -98,8 +109,8 @@ mod tests {
 
     fn check(port: i64) -> String {
         let given = InstallationConfig { admin_console_port: port, ..Default::default() };
-        let environment = |name: &str| (name == "https_proxy").then(|| "http://proxy".to_owned());
-        let resolved = resolved(&given, &defaults(&environment));
+        let proxy = Proxy { https: "http://proxy".to_owned(), ..Proxy::default() };
+        let resolved = resolved(&given, &defaults(proxy));
         assert_eq!(resolved.https_proxy, "http://proxy");
         match problems(&resolved, 30_080).first() {
             Some((field, words)) => format!("{field}: {words}"),

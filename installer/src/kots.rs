@@ -34,7 +34,9 @@ pub(crate) struct Invocation {
 impl Invocation {
     /// The `kots` program with the environment of every call.
     pub(crate) fn new(site: &Site, args: Vec<OsString>) -> Self {
-        Self { program: site.settings.kots.clone(), args, env: environment(&site.settings) }
+        let mut env = environment(&site.settings);
+        env.extend(site.proxy().variables().into_iter().map(|(name, it)| (name, it.into())));
+        Self { program: site.settings.kots.clone(), args, env }
     }
 
     /// Sets a variable.
@@ -208,6 +210,9 @@ fn environment(settings: &Settings) -> Vec<(&'static str, OsString)> {
     }
     if let Some(folder) = &settings.embedded {
         env.push(("KOTS_EMBEDDED", folder.into()));
+    }
+    if let Some(path) = &settings.kubeconfig {
+        env.push(("KUBECONFIG", path.into()));
     }
     if let Some(key) = &settings.license_root_key {
         env.push(("KOTS_LICENSE_ROOT_KEY", key.into()));

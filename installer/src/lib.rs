@@ -23,6 +23,7 @@ mod runner;
 mod secrets;
 mod site;
 mod store;
+mod surroundings;
 mod telemetry;
 mod tls;
 mod upgradable;

@@ -184,10 +184,13 @@ async fn run(
 ) -> Result<results::Results, String> {
     let told = |error: std::io::Error| error.to_string();
     let mut command = Command::new(program);
-    if let Some(list) = std::env::var_os("KUBECONFIG") {
+    if let Some(path) = &site.settings.kubeconfig {
+        command.env("KUBECONFIG", path);
+    } else if let Some(list) = std::env::var_os("KUBECONFIG") {
         command.env("KUBECONFIG", absolute_list(&list).map_err(told)?);
     }
     let mut child = command
+        .envs(site.proxy().variables())
         .args(["--interactive=false", "--format=json"])
         .arg(file)
         .current_dir(folder)

@@ -2,34 +2,33 @@
 //! (`cmd/installer/cli/upgrade.go`): nothing is changed until all of it is good.
 
 mod doubt;
+mod given;
+mod place;
 mod vendor;
 mod version;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
-use kinds::config::ConfigValues;
-use kinds::license::{RootKeys, VerifiedLicense, verify};
-use secrecy::SecretString;
+use kinds::license::VerifiedLicense;
 use tokio_util::task::TaskTracker;
 
-use crate::cluster::{Cluster, Installation};
 use crate::flow::{Flow, Mode, State, Target};
 use crate::release::Release;
 use crate::secrets::Secrets;
 use crate::site::{Parts, Settings, Shared, Site, make_private};
 use crate::store::{Store, TakeUp};
 use crate::telemetry::{Recipient, Telemetry};
-use crate::tls::{self, Tls};
+use crate::tls::Tls;
 use crate::web::Web;
-use crate::{answers, license};
+use crate::{answers, installation, license};
 
 pub(crate) use doubt::Doubt;
-
-/// The largest file with answers or a licence, in bytes.
-const FILE_BYTES: u64 = 64 << 20;
+pub(crate) use given::values as read_values;
+use given::{license as given_license, root_keys};
+use place::Place;
 
 /// What a run is asked to be, as typed.
 #[derive(Debug, Clone)]
@@ -43,6 +42,7 @@ pub(crate) struct Request {
     pub(crate) channel_sequence: Option<i64>,
     pub(crate) config_values: Option<PathBuf>,
     pub(crate) embedded: Option<PathBuf>,
+    pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) namespace: Option<String>,
     pub(crate) kots: Option<PathBuf>,
@@ -79,17 +79,15 @@ pub(crate) async fn prepare(
     request: Request,
     settle: impl AsyncFn(Doubt) -> Result<()>,
 ) -> Result<Prepared> {
-    let is_embedded = request.embedded.is_some();
-    if request.target == Target::Linux && !is_embedded && !rustix::process::geteuid().is_root() {
+    if request.target == Target::Linux
+        && request.embedded.is_none()
+        && !rustix::process::geteuid().is_root()
+    {
         bail!("{} command must be run as root", request.mode.as_str());
     }
     // Files that other programs of the cluster read must not be made private by the shell's mask.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let cluster = if is_embedded { None } else { Some(Cluster::open().await?) };
-    let installation = match (&cluster, request.target) {
-        (Some(cluster), Target::Linux) => cluster.installation().await?,
-        _ => Installation::default(),
-    };
+    let place = Place::find(&request).await?;
     let keys = root_keys(&request).await?;
     let mut license = given_license(&request, &keys).await?;
     let data_dir = data_dir(&request, &license);
@@ -108,20 +106,15 @@ pub(crate) async fn prepare(
     }
     let (release, bundle) =
         vendor::release(&request, &data_dir, is_begun, client.as_ref(), &license).await?;
-    let namespace = match (&request.namespace, &cluster) {
-        (Some(namespace), _) => namespace.clone(),
-        (None, Some(cluster)) => cluster.namespace(&release.app_slug).await?,
-        (None, None) => "default".to_owned(),
-    };
+    let namespace = place.namespace(&request, &release.app_slug).await?;
     let secrets = Secrets::open(&data_dir)?;
-    let (tls, password_hash, password) =
-        admission(&request, cluster.as_ref(), &namespace, &secrets).await?;
-    let registry = match (&cluster, is_airgap) {
+    let (tls, password_hash, password) = place.admission(&request, &namespace, &secrets).await?;
+    let registry = match (&place.cluster, is_airgap) {
         (Some(cluster), true) => cluster.registry(&namespace, &release.app_slug).await?,
         _ => None,
     };
     let app_endpoint = vendor::app_endpoint(&endpoint, &release);
-    let settings = settings(&request, data_dir, namespace, &installation, app_endpoint)?;
+    let settings = settings(&request, data_dir, &place, namespace, app_endpoint)?;
 
     let run = run_name(&request, &release);
     let goes_on = is_begun && begun.is_some_and(|(begun, ..)| begun == run);
@@ -140,7 +133,7 @@ pub(crate) async fn prepare(
         vendor::fits(&release, bundle)?;
     }
     if let Some(current) = &current {
-        let clusters = (installation.version.clone(), release.cluster_version.clone());
+        let clusters = (place.installation.version.clone(), release.cluster_version.clone());
         let other = doubt::infrastructure(&clusters.0, &clusters.1);
         let newer =
             version::check(current, &release, &license, client.as_ref(), Some(clusters)).await?;
@@ -152,10 +145,11 @@ pub(crate) async fn prepare(
         }
     }
 
+    let seen = place.seen(request.target).await;
     let flow = Flow { target: request.target, mode: request.mode, airgap: is_airgap };
     let web = page(&request, flow, &release)?;
     take_up(&store, &run, how, flow).await?;
-    let clusters = (installation.version.as_str(), release.cluster_version.as_str());
+    let clusters = (place.installation.version.as_str(), release.cluster_version.as_str());
     let telemetry = telemetry(&request, &settings, &endpoint, clusters);
     let site = Site::new(Parts {
         flow,
@@ -163,14 +157,17 @@ pub(crate) async fn prepare(
         release,
         license,
         registry,
-        cluster,
+        proxy: place.proxy(),
+        cluster: place.cluster,
         store,
         cipher: secrets.cipher,
         password_hash,
         session_key: secrets.session_key,
         telemetry,
         web,
+        seen,
     });
+    installation::resume(&site).await?;
     first_answers(&request, &site).await?;
     #[cfg(feature = "fixture")]
     if let Some(folder) = &request.fixture {
@@ -215,8 +212,8 @@ async fn take_up(store: &Store, run: &str, how: TakeUp, flow: Flow) -> Result<()
 fn settings(
     request: &Request,
     data_dir: PathBuf,
+    place: &Place,
     namespace: String,
-    installation: &Installation,
     app_endpoint: String,
 ) -> Result<Settings> {
     Ok(Settings {
@@ -224,17 +221,21 @@ fn settings(
         kots: kots_program(request.kots.as_deref())?,
         preflight: request.preflight.clone(),
         embedded: request.embedded.clone(),
+        kubeconfig: place.kubeconfig.clone(),
         license_root_key: request.license_root_key.clone(),
         airgap_bundle: request.airgap_bundle.clone(),
         namespace,
-        cluster_id: installation.cluster_id.clone(),
+        cluster_id: place.installation.cluster_id.clone(),
         app_endpoint: Some(app_endpoint),
         timeout: request.timeout,
         #[cfg(feature = "fixture")]
         session_ms: crate::fixture::session_ms(request)?,
         #[cfg(not(feature = "fixture"))]
         session_ms: crate::store::SESSION_MS,
-        manager_port: request.manager_port.or(installation.manager_port).unwrap_or(MANAGER_PORT),
+        manager_port: request
+            .manager_port
+            .or(place.installation.manager_port)
+            .unwrap_or(MANAGER_PORT),
     })
 }
 
@@ -268,44 +269,6 @@ async fn first_answers(request: &Request, site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// Reads a `ConfigValues` document.
-pub(crate) async fn read_values(path: &std::path::Path) -> Result<ConfigValues> {
-    let text =
-        read_text(path).await.with_context(|| format!("could not read {}", path.display()))?;
-    ConfigValues::parse(&text).with_context(|| format!("{} cannot be used", path.display()))
-}
-
-/// The licence that is given, verified.
-async fn given_license(request: &Request, keys: &RootKeys) -> Result<VerifiedLicense> {
-    let path = request.license.display();
-    let text = read_text(&request.license)
-        .await
-        .with_context(|| format!("failed to read the license file at \"{path}\""))?;
-    verify(&text, keys).with_context(|| {
-        format!("failed to parse the license file at \"{path}\", please ensure it is not corrupt")
-    })
-}
-
-async fn read_text(path: &std::path::Path) -> Result<String> {
-    let size = tokio::fs::metadata(path).await?.len();
-    if FILE_BYTES < size {
-        bail!("it is {size} bytes long, at most {FILE_BYTES} are allowed");
-    }
-    Ok(tokio::fs::read_to_string(path).await?)
-}
-
-async fn root_keys(request: &Request) -> Result<RootKeys> {
-    let mut keys = RootKeys::production();
-    if let Some(path) = &request.license_root_key {
-        let pem = read_text(path)
-            .await
-            .with_context(|| format!("could not read the license root key {}", path.display()))?;
-        keys.add_pem(&pem)
-            .with_context(|| format!("{} is not a license root key", path.display()))?;
-    }
-    Ok(keys)
-}
-
 fn data_dir(request: &Request, license: &VerifiedLicense) -> PathBuf {
     match (&request.data_dir, &request.embedded) {
         (Some(folder), _) => folder.clone(),
@@ -315,7 +278,7 @@ fn data_dir(request: &Request, license: &VerifiedLicense) -> PathBuf {
 }
 
 /// Makes the folder, and takes it for this process alone.
-fn lock(data_dir: &std::path::Path) -> Result<std::fs::File> {
+fn lock(data_dir: &Path) -> Result<std::fs::File> {
     let shown = data_dir.display();
     let told = || format!("could not open the data directory {shown}");
     if data_dir.exists() && !data_dir.is_dir() {
@@ -328,35 +291,8 @@ fn lock(data_dir: &std::path::Path) -> Result<std::fs::File> {
     Ok(file)
 }
 
-/// The certificate and the password: the admin console's, else ones of our own.
-async fn admission(
-    request: &Request,
-    cluster: Option<&Cluster>,
-    namespace: &str,
-    secrets: &Secrets,
-) -> Result<(Tls, SecretString, Option<String>)> {
-    let Some(cluster) = cluster else {
-        let given = match &request.password_file {
-            Some(path) => Some(
-                read_text(path)
-                    .await
-                    .with_context(|| format!("could not read {}", path.display()))?
-                    .trim_end_matches(['\r', '\n'])
-                    .to_owned(),
-            ),
-            None => None,
-        };
-        let (hash, made) = secrets.password(given.as_deref())?;
-        return Ok((tls::self_signed(secrets.folder())?, hash, made));
-    };
-    let pair = cluster.tls_pair(namespace).await?;
-    let tls = tls::read(&pair.cert, &pair.key)
-        .context("the certificate in the secret kotsadm-tls cannot be used")?;
-    Ok((tls, cluster.password_hash(namespace).await?, None))
-}
-
 /// The `kots` program: the one named, else the one beside this program.
-pub(crate) fn kots_program(named: Option<&std::path::Path>) -> Result<PathBuf> {
+pub(crate) fn kots_program(named: Option<&Path>) -> Result<PathBuf> {
     if let Some(named) = named {
         if !named.is_file() {
             bail!("the kots program {} is not there", named.display());

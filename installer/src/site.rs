@@ -18,6 +18,7 @@ use crate::http::views::Views;
 use crate::release::Release;
 use crate::runner::Lock;
 use crate::store::Store;
+use crate::surroundings::Proxy;
 use crate::telemetry::Telemetry;
 use crate::web::Web;
 
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) preflight: Option<PathBuf>,
     /// Runs our admin console inside `kots`, with its state in this folder.
     pub(crate) embedded: Option<PathBuf>,
+    /// The kubeconfig for children; `None` leaves it to them.
+    pub(crate) kubeconfig: Option<PathBuf>,
     /// PEM file of a further root key of licences.
     pub(crate) license_root_key: Option<PathBuf>,
     /// The bundle the release is in.
@@ -122,6 +125,8 @@ pub(crate) struct Site {
     pub(crate) stop: CancellationToken,
     /// Cancelled when somebody has seen that the run went well.
     pub(crate) shown: CancellationToken,
+    seen: Option<kinds::context::Cluster>,
+    proxy: Mutex<Proxy>,
     cancel: Mutex<Option<CancellationToken>>,
     secrets: Mutex<BTreeSet<String>>,
 }
@@ -143,6 +148,9 @@ pub(crate) struct Parts {
     pub(crate) session_key: SecretString,
     pub(crate) telemetry: Telemetry,
     pub(crate) web: Option<Web>,
+    /// What templates may know of the cluster.
+    pub(crate) seen: Option<kinds::context::Cluster>,
+    pub(crate) proxy: Proxy,
 }
 
 impl Site {
@@ -167,6 +175,8 @@ impl Site {
             asked: Asked::default(),
             stop: CancellationToken::new(),
             shown: CancellationToken::new(),
+            seen: parts.seen,
+            proxy: Mutex::new(parts.proxy),
             cancel: Mutex::default(),
             secrets: Mutex::default(),
         };
@@ -176,6 +186,16 @@ impl Site {
             site.add_secret(registry.password.expose_secret());
         }
         Arc::new(site)
+    }
+
+    /// The proxies for templates and children.
+    pub(crate) fn proxy(&self) -> Proxy {
+        self.proxy.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Uses other proxies from now on.
+    pub(crate) fn set_proxy(&self, proxy: Proxy) {
+        *self.proxy.lock().unwrap_or_else(PoisonError::into_inner) = proxy;
     }
 
     /// A token for the step that begins now.
@@ -220,6 +240,7 @@ impl Site {
     /// What templates of the release may read, but for the answers.
     pub(crate) fn contexts(&self) -> Contexts {
         let release = &self.release;
+        let proxy = self.proxy();
         let registry =
             self.registry.as_ref().map_or_else(RegistrySettings::default, |it| RegistrySettings {
                 host: it.host.clone(),
@@ -234,6 +255,10 @@ impl Site {
                 seed: rand::random(),
                 namespace: self.settings.namespace.clone(),
                 kots_version: KOTS_VERSION.to_owned(),
+                http_proxy: proxy.http,
+                https_proxy: proxy.https,
+                no_proxy: proxy.none,
+                cluster: self.seen.clone(),
                 ..World::default()
             },
             app_slug: release.app_slug.clone(),

@@ -67,6 +67,9 @@ pub(super) struct Args {
     /// No cluster: our admin console inside `kots`, with its state in this folder
     #[arg(long)]
     embedded: Option<PathBuf>,
+    /// Path of the kubeconfig (default: KUBECONFIG, with --target linux the embedded cluster's, the user's)
+    #[arg(long, conflicts_with = "embedded")]
+    kubeconfig: Option<PathBuf>,
     /// The kots program (default: the one beside this program)
     #[arg(long)]
     kots_binary: Option<PathBuf>,
@@ -169,6 +172,7 @@ impl Args {
             channel_sequence: self.channel_sequence,
             config_values: self.config_values.clone(),
             embedded: self.embedded.clone(),
+            kubeconfig: self.kubeconfig.clone(),
             data_dir: self.data_dir.clone(),
             namespace: self.namespace.clone(),
             kots: self.kots_binary.clone(),

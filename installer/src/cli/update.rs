@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 
 use crate::cluster::Cluster;
 use crate::release::{self, Source};
+use crate::surroundings;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,6 +20,9 @@ pub(super) struct Args {
     /// The namespace of the admin console
     #[arg(long, short = 'n')]
     namespace: Option<String>,
+    /// Path of the kubeconfig (default: KUBECONFIG, the embedded cluster's, the user's)
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
     /// The kots program (default: the one beside this program)
     #[arg(long)]
     kots_binary: Option<PathBuf>,
@@ -34,11 +38,14 @@ pub(super) async fn run(args: Args) -> super::Ended {
         );
     }
     let kots = crate::prepare::kots_program(args.kots_binary.as_deref())?;
+    let kubeconfig = surroundings::kubeconfig(args.kubeconfig.as_deref(), true)
+        .context("could not tell where the kubeconfig is")?;
     let namespace = match args.namespace {
         Some(namespace) => namespace,
-        None => Cluster::open().await?.namespace(&release.app_slug).await?,
+        None => Cluster::open(kubeconfig.as_deref()).await?.namespace(&release.app_slug).await?,
     };
     let status = tokio::process::Command::new(&kots)
+        .envs(kubeconfig.iter().map(|it| ("KUBECONFIG", it)))
         .args(["airgap-update", &release.app_slug, "--namespace", &namespace, "--airgap-bundle"])
         .arg(&args.airgap_bundle)
         .env("POD_NAMESPACE", &namespace)

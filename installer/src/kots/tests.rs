@@ -19,6 +19,7 @@ fn settings(bundle: Option<&str>) -> Settings {
         kots: "kots".into(),
         preflight: None,
         embedded: None,
+        kubeconfig: None,
         license_root_key: None,
         airgap_bundle: bundle.map(Into::into),
         namespace: "fake-app-slug".to_owned(),

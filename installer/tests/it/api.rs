@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::Site;
+use crate::harness::{Manager, Site};
 use crate::walks::values;
 
 #[test]
@@ -121,4 +121,39 @@ fn what_happens_is_streamed_from_any_place() {
     assert_eq!(rest.next().unwrap()["body"]["state"], "AppPreflightsRunning");
     let last = rest.find(|it| it["kind"] == "status" && it["body"]["state"] == "Succeeded");
     assert_eq!(last.unwrap()["body"]["description"], "App preflights succeeded");
+}
+
+#[test]
+fn proxies_of_an_installation_are_known_to_templates_after_a_restart_too() {
+    let site = Site::empty();
+    let folder = site.path("asking");
+    std::fs::create_dir_all(&folder).unwrap();
+    let told = format!(
+        "channelID: {}\nchannelSlug: stable\nchannelSequence: 2\nappSlug: {}\nversionLabel: 1.1.0\n",
+        sample::STABLE_ID,
+        sample::APP_SLUG
+    );
+    std::fs::write(folder.join("release.yaml"), told).unwrap();
+    let questions = "apiVersion: kots.io/v1beta1\nkind: Config\nmetadata: {name: c}\nspec: {groups: [{name: g, title: G, items: [\
+        {name: seen, type: text, default: 'by repl{{ HTTPProxy }}'}]}]}\n";
+    std::fs::write(folder.join("config.yaml"), questions).unwrap();
+    let site = site.with(&["--release", folder.to_str().unwrap()]);
+    let start = || {
+        let mut command = site.command("install", "kubernetes");
+        command.env_remove("HTTP_PROXY").env_remove("http_proxy");
+        Manager::start(command, "/api/kubernetes/install").login()
+    };
+    let mut manager = start();
+    let seen = |manager: &Manager| {
+        let page = manager.post("/app/config/template", &json!({})).ok();
+        page["groups"][0]["items"][0]["default"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(seen(&manager), "by ");
+    manager.patch_values(&json!({})).ok();
+    let settings = json!({ "httpProxy": "http://proxy:3128" });
+    manager.post("/installation/configure", &settings).ok();
+    manager.ended("/installation/status");
+    assert_eq!(seen(&manager), "by http://proxy:3128");
+    manager.kill();
+    assert_eq!(seen(&start()), "by http://proxy:3128");
 }

@@ -63,12 +63,14 @@ impl Cluster {
         cluster.secret("kotsadm-tls", &[("tls.crt", cert.as_bytes()), ("tls.key", key.as_bytes())]);
         let script = format!(
             "#!/bin/sh\necho \"$*\" >> '{calls}'\nenv | grep -E '^(EMBEDDED_CLUSTER_ID|POD_NAMESPACE|REPLICATED_APP_ENDPOINT|KOTS_REGISTRY_PASSWORD)=' | sort > '{env}'\n\
+             env | grep -iE '^(KUBECONFIG|[a-z]*_proxy)=' | LC_ALL=C sort > '{surroundings}'\n\
              [ \"$1\" = admin-console ] && [ -x '{real}' ] && exec '{real}' \"$@\"\n\
              [ \"$1\" = get ] && {{ cat '{versions}'; exit 0; }}\n\
              [ \"$1\" = deploy ] && cp \"$4\" '{given}'\n\
              echo '  • Done ✓'\nexit 0\n",
             calls = cluster.site.path("calls").display(),
             env = cluster.site.path("env").display(),
+            surroundings = cluster.site.path("surroundings").display(),
             versions = cluster.site.path("versions.json").display(),
             given = cluster.site.path("given.yaml").display(),
             // A link to the real `kots`, where a test wants images to be pushed.
@@ -416,4 +418,84 @@ fn the_manager_is_at_the_port_of_the_cluster() {
     command.envs(with.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let manager = Manager::start(command, "/api/linux/upgrade");
     assert!(manager.said.ends_with(&format!(":{port}")), "{}", manager.said);
+}
+
+#[test]
+fn what_the_embedded_cluster_is_and_has_is_known_to_templates_and_children() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed());
+    let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": "only" } });
+    cluster.create("/api/v1/nodes", &node);
+    let installation = json!({
+        "apiVersion": "embeddedcluster.replicated.com/v1beta1",
+        "kind": "Installation",
+        "metadata": { "name": "20260301000000" },
+        "spec": {
+            "clusterID": "the-cluster",
+            "runtimeConfig": { "proxy": { "httpsProxy": "http://proxy:3128", "noProxy": "10.0.0.0/8" } },
+        },
+    });
+    cluster.create("/apis/embeddedcluster.replicated.com/v1beta1/installations", &installation);
+    let release = cluster.release("2.2.0", "");
+    let questions = "apiVersion: kots.io/v1beta1\nkind: Config\nmetadata: {name: c}\nspec: {groups: [{name: g, title: G, items: [\
+        {name: seen, type: text, default: 'repl{{ Distribution }} repl{{ NodeCount }} repl{{ KubernetesVersion }} repl{{ HTTPSProxy }} repl{{ NoProxy }}'}]}]}\n";
+    std::fs::write(std::path::Path::new(&release[1]).join("config.yaml"), questions).unwrap();
+    // The one that is named counts, for children too.
+    let kubeconfig = cluster.site.path("kubeconfig");
+    std::fs::copy(cluster.kube.kubeconfig(), &kubeconfig).unwrap();
+    let args = [&release[0], &release[1], "--yes", "--kubeconfig", kubeconfig.to_str().unwrap()];
+    let mut command = cluster.command(&args.map(|it| it as &str));
+    command.env("KUBECONFIG", "/nowhere").env_remove("NO_PROXY").env_remove("no_proxy");
+    let manager = Manager::start(command, "/api/linux/upgrade").login();
+    let seen = manager.post("/app/config/template", &json!({})).ok();
+    assert_eq!(
+        seen["groups"][0]["items"][0]["default"],
+        "embedded-cluster 1 1.37.0 http://proxy:3128 10.0.0.0/8"
+    );
+    manager.patch_values(&json!({})).ok();
+    manager.post("/app-preflights/run", &json!({})).ok();
+    manager.ended("/app-preflights/status");
+    manager.post("/app/upgrade", &json!({})).ok();
+    manager.ended("/app/status");
+    insta::assert_snapshot!(cluster.read("surroundings"), @r"
+    HTTPS_PROXY=http://proxy:3128
+    HTTP_PROXY=
+    KUBECONFIG=FOLDER/kubeconfig
+    NO_PROXY=10.0.0.0/8
+    http_proxy=
+    https_proxy=http://proxy:3128
+    no_proxy=10.0.0.0/8
+    ");
+}
+
+#[test]
+fn an_update_goes_to_the_cluster_that_is_named() {
+    let cluster = Cluster::start(Site::installed_airgapped());
+    let update = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_installer"))
+            .args(["update", "--airgap-bundle"])
+            .arg(cluster.site.path("1.1.0.airgap"))
+            .arg("--kots-binary")
+            .arg(cluster.site.path("kubectl-kots"))
+            .args(args)
+            .env("KUBECONFIG", "/nowhere")
+            .output()
+            .unwrap();
+        let code = output.status.code().unwrap_or(-1);
+        format!("{}{code}", String::from_utf8_lossy(&output.stderr))
+    };
+    insta::assert_snapshot!(update(&[]), @r#"
+    Error: no cluster can be reached: failed to read kubeconfig from '"/nowhere"': No such file or directory (os error 2); name its kubeconfig by --kubeconfig or KUBECONFIG
+    1
+    "#);
+    let kubeconfig = cluster.site.path("kubeconfig");
+    std::fs::copy(cluster.kube.kubeconfig(), &kubeconfig).unwrap();
+    assert_eq!(update(&["--kubeconfig", kubeconfig.to_str().unwrap()]), "0");
+    assert_eq!(
+        cluster.read("calls"),
+        "airgap-update sample-app --namespace sample-app --airgap-bundle FOLDER/1.1.0.airgap\n"
+    );
+    assert!(cluster.read("surroundings").contains("KUBECONFIG=FOLDER/kubeconfig\n"));
 }
