@@ -81,14 +81,8 @@ fn pull_error(error: &io::Error) -> Option<&PullError> {
 impl CommandError {
     fn hint(&self) -> &'static str {
         match self {
-            Self::Bundle {
-                source: BundleError::Stat(_) | BundleError::Folder(_) | BundleError::NotAFile(_),
-                ..
-            } => "pass the path of an air-gap bundle",
-            Self::Bundle { .. } => {
-                "download the air-gap bundle again, and compare its size and digest with the vendor's"
-            }
-            Self::NotWhole { .. } => "ask the vendor for a bundle with all its images",
+            Self::Bundle { source, .. } => source.hint(),
+            Self::NotWhole { .. } => "ask the vendor for a bundle that holds all of it",
             Self::Make(MakeError::Unnamed { .. }) => {
                 "name images as `skopeo copy docker://NAME oci:FOLDER:NAME` does"
             }

@@ -52,7 +52,9 @@ impl ImagePush {
         deadline: Instant,
         observer: impl FnOnce(&Plan) -> Arc<dyn registry::push::Observer>,
     ) -> Result<Pusher, Failure> {
-        let plan = registry::plan(&self.index, &chosen.endpoint).map_err(|it| impossible(&it))?;
+        let tag = self.args.kotsadm_tag.as_deref();
+        let plan = registry::plan_with_tag(&self.index, &chosen.endpoint, tag)
+            .map_err(|it| impossible(&it))?;
         let tls = Tls {
             authorities: self.authorities.clone(),
             accept_any: self.args.insecure_skip_tls_verify,

@@ -41,7 +41,7 @@ pub const KOTSADM_WAIT_LIMIT: &str = "KOTSADM_WAIT_LIMIT";
 pub const KOTS_HELM: &str = "KOTS_HELM";
 /// File with the auth string (`--auth-string-file`). An addition of ours.
 pub const KOTSADM_AUTH_STRING_FILE: &str = "KOTSADM_AUTH_STRING_FILE";
-/// Largest upload in bytes. An addition of ours; default 16 GiB.
+/// Largest upload in bytes. An addition of ours; default 64 GiB.
 pub const KOTSADM_MAX_UPLOAD_BYTES: &str = "KOTSADM_MAX_UPLOAD_BYTES";
 /// The program that runs preflights. Default `preflight` on PATH. An addition of ours.
 pub const KOTS_PREFLIGHT: &str = "KOTS_PREFLIGHT";

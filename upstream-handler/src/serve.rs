@@ -35,7 +35,7 @@ use crate::uploads::Uploads;
 use crate::{deploy, env, http, preflight, update};
 
 /// Largest upload when nothing else is said, in bytes.
-const MAX_UPLOAD_BYTES: u64 = 16 << 30;
+const MAX_UPLOAD_BYTES: u64 = 64 << 30;
 const LIMITS: Limits = Limits {
     connections: 512,
     drain: Duration::from_secs(8),

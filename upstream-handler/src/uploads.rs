@@ -17,7 +17,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-pub(crate) use shape::Shape;
+pub(crate) use shape::{MAX_CHUNK_BYTES, Shape};
 use thiserror::Error;
 
 use crate::archives::ArchiveError;

@@ -149,8 +149,16 @@ fn find(source: &mut Watched<'_>, limits: &Limits) -> Result<Found, BundleError>
             (EntryKind::File, APP_ARCHIVE) => {
                 app = Some(app::inspect(&mut tar.data(), &limits.app)?);
             }
-            _ if others.len() < 8 => others.push(entry.name),
-            _ => {}
+            _ => {
+                let missing = if airgap_yaml.is_none() { AIRGAP_YAML } else { APP_ARCHIVE };
+                let told = match entry.kind {
+                    EntryKind::Directory => format!("{}/", entry.name),
+                    _ => error::told(missing, &entry.name),
+                };
+                if others.len() < 16 && !others.contains(&told) {
+                    others.push(told);
+                }
+            }
         }
         if let (Some(_), Some(_)) = (&airgap_yaml, &app) {
             break;
@@ -158,8 +166,8 @@ fn find(source: &mut Watched<'_>, limits: &Limits) -> Result<Found, BundleError>
     }
     match (airgap_yaml, app) {
         (Some(airgap_yaml), Some(app)) => Ok(Found { airgap_yaml, app }),
-        (None, _) => Err(BundleError::Missing { name: AIRGAP_YAML, others }),
-        (_, None) => Err(BundleError::Missing { name: APP_ARCHIVE, others }),
+        (None, _) => Err(BundleError::missing(AIRGAP_YAML, others.iter().map(String::as_str))),
+        (_, None) => Err(BundleError::missing(APP_ARCHIVE, others.iter().map(String::as_str))),
     }
 }
 

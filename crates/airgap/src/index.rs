@@ -30,6 +30,7 @@ pub use store::IndexStore;
 use thiserror::Error;
 
 use crate::{
+    APP_ARCHIVE,
     bundle::{BundleCheck, BundleError, Mark, Progress, Watched, open},
     digest::Digest,
     gzip::{Gunzip, Point},
@@ -233,7 +234,7 @@ impl Index {
         points: Vec<Point>,
         limits: &Limits,
     ) -> Result<Self, BundleError> {
-        let (airgap_yaml, airgap, app) = pass.required()?;
+        let (airgap_yaml, airgap) = pass.airgap()?;
         for (path, _) in &pass.archives {
             if resolve::archive_reference(path).is_none() {
                 let name = format!("images/docker-archive/{path}");
@@ -247,7 +248,7 @@ impl Index {
             size: mark.size,
             plain_size: pass.plain_size,
             airgap_yaml,
-            app,
+            app: pass.app,
             patch_json: pass.patch_json,
             entries: pass.entries,
             blobs: pass.blobs,
@@ -325,10 +326,23 @@ impl Index {
         self.entries.iter().find(|it| it.name == name)
     }
 
+    /// The release in it: `app.tar.gz` and the number of files in that. A bundle of images alone has none.
+    pub fn release(&self) -> Option<(Section, u64)> {
+        let files = self.facts.app.as_ref()?.files;
+        Some((self.entry(APP_ARCHIVE)?.section, files))
+    }
+
     /// What [`crate::Bundle::check`] would say.
-    pub fn check(&self) -> BundleCheck {
-        let app = &self.facts.app;
-        BundleCheck {
+    ///
+    /// # Errors
+    ///
+    /// When there is no release in the bundle.
+    pub fn check(&self) -> Result<BundleCheck, BundleError> {
+        let Some(app) = &self.facts.app else {
+            let names = self.entries.iter().map(|it| it.name.as_str());
+            return Err(BundleError::missing(APP_ARCHIVE, names));
+        };
+        Ok(BundleCheck {
             airgap_yaml: self.airgap_yaml.clone(),
             airgap: self.airgap.clone(),
             app_size: app.size,
@@ -339,7 +353,7 @@ impl Index {
             sha256: self.sha256.hex(),
             limits: self.limits.bundle,
             mark: self.mark,
-        }
+        })
     }
 }
 

@@ -20,7 +20,7 @@ use url::Url;
 
 pub use keys::{Keys, KeysError, find};
 
-use crate::client::{Fault, read_answer};
+use crate::client::{Credentials, Fault, read_answer};
 
 /// The user that a password of ECR is of.
 pub const ECR_USER: &str = "AWS";
@@ -52,6 +52,20 @@ pub fn ecr_of_host(host: &str) -> Option<(String, String)> {
     };
     let fits = account.len() == 12 && account.bytes().all(|it| it.is_ascii_digit());
     fits.then(|| ((*account).to_owned(), (*region).to_owned()))
+}
+
+/// What a user name and a password log in with: for ECR they are a key pair, unless the user is [`ECR_USER`].
+pub fn credentials_of(host: &str, username: &str, password: &SecretString) -> Credentials {
+    let keys = || Keys {
+        access_key_id: username.to_owned(),
+        secret_access_key: password.clone(),
+        session_token: None,
+    };
+    let ecr = Some(username).filter(|it| *it != ECR_USER);
+    match ecr.and_then(|_| Ecr::new(host, keys(), None)) {
+        Some(ecr) => Credentials::Ecr(ecr),
+        None => Credentials::Basic { username: username.to_owned(), password: password.clone() },
+    }
 }
 
 impl Ecr {
@@ -125,6 +139,19 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
+
+    #[test]
+    fn a_key_pair_is_exchanged_and_a_password_is_not() {
+        let check = |host: &str, user: &str| match credentials_of(host, user, &"s".into()) {
+            Credentials::Ecr(_) => "exchanged",
+            Credentials::Basic { .. } => "as it is",
+            Credentials::Anonymous => "none",
+        };
+        let ecr = "411111111111.dkr.ecr.us-west-1.amazonaws.com";
+        assert_eq!(check(ecr, "AKIDEXAMPLE"), "exchanged");
+        assert_eq!(check(ecr, ECR_USER), "as it is");
+        assert_eq!(check("registry.example.com", "AKIDEXAMPLE"), "as it is");
+    }
 
     #[test]
     fn hosts_of_ecr() {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use airgap::index::{Artifact, ImageKind};
+use airgap::reference::Version;
 use airgap::{Digest, ImageFault, Index, Reference, Section, Sections};
 use bytes::Bytes;
 use serde_json::json;
@@ -21,6 +22,8 @@ const ARTIFACT: &str = "application/vnd.embeddedcluster.artifact";
 const FILE: &str = "application/vnd.embeddedcluster.file";
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+/// The images of the admin console itself.
+const KOTSADM_IMAGES: [&str; 2] = ["kotsadm", "kotsadm-migrations"];
 const TITLE: &str = "org.opencontainers.image.title";
 
 /// Whether a bundle holds anything to be pushed. A bundle may leave all images out, and lists them all the same.
@@ -38,11 +41,25 @@ pub fn holds_images(index: &Index) -> bool {
 /// Everything that makes it impossible: images whose parts are not in the bundle, two that would become one, files that
 /// are listed and not there.
 pub fn plan(index: &Index, endpoint: &Endpoint) -> Result<Plan, Vec<String>> {
+    plan_with_tag(index, endpoint, None)
+}
+
+/// As [`plan`], and the admin console's own images get `kotsadm_tag`, if there is one
+/// (`image/airgap.go: PushImagesFromTempRegistry`).
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_with_tag(
+    index: &Index,
+    endpoint: &Endpoint,
+    kotsadm_tag: Option<&str>,
+) -> Result<Plan, Vec<String>> {
     let (mut planned, mut wrong) = (Vec::new(), Vec::new());
     for kind in [ImageKind::App, ImageKind::EmbeddedCluster] {
         for image in index.images.iter().filter(|it| it.kind == kind) {
             match of_image(index, image, endpoint) {
-                Ok(it) => planned.push(it),
+                Ok(it) => planned.push(tagged(it, kotsadm_tag)),
                 Err(faults) => {
                     wrong.extend(faults.iter().map(|it| format!("{}: {it}", image.reference)));
                 }
@@ -90,6 +107,19 @@ fn of_image(
     };
     let manifests = index.parts(image).manifests.iter().map(manifest).collect();
     Ok(Image { kind, name: reference.to_string(), destination, manifests })
+}
+
+/// The image under the tag that was asked for, if it is the admin console's own.
+fn tagged(mut image: Image, kotsadm_tag: Option<&str>) -> Image {
+    let destination = &mut image.destination;
+    let name = destination.repository.rsplit('/').next().unwrap_or_default();
+    if image.kind == Kind::Application
+        && KOTSADM_IMAGES.contains(&name)
+        && let Some(tag) = kotsadm_tag
+    {
+        destination.version = Version::Tag(tag.to_owned());
+    }
+    image
 }
 
 /// An artifact holds one file. Unlike the original's, its manifest has no time, so the same file is the same artifact.

@@ -61,6 +61,9 @@ pub enum ClientError {
     /// The file is no PEM.
     #[error("the certificate of the registry's authority cannot be read")]
     Authority(#[source] reqwest::Error),
+    /// PEM, but of something else, such as a key.
+    #[error("the file of the registry's authority holds no certificate")]
+    NoAuthority,
     /// TLS or the proxy settings cannot be set up.
     #[error("the client of the registry cannot be set up")]
     Setup(#[source] reqwest::Error),
@@ -120,9 +123,12 @@ impl Client {
             .map_err(|_| ClientError::Address(endpoint.host().to_owned()))?;
         let mut authorities = Vec::new();
         for pem in &tls.authorities {
-            authorities.extend(
-                reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::Authority)?,
-            );
+            let read =
+                reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::Authority)?;
+            if read.is_empty() {
+                return Err(ClientError::NoAuthority);
+            }
+            authorities.extend(read);
         }
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("kots/", env!("CARGO_PKG_VERSION")))

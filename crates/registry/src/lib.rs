@@ -19,7 +19,7 @@ mod name;
 pub mod pull;
 pub mod push;
 
-pub use bundle::{BundleSource, holds_images, plan};
+pub use bundle::{BundleSource, holds_images, plan, plan_with_tag};
 pub use client::{Client, ClientError, Credentials, Fault, Tls};
 pub use endpoint::{Endpoint, EndpointError, Scheme};
 pub use name::{Destination, artifact_destination, sanitize_repository, sanitize_tag};

@@ -32,13 +32,20 @@ fn shared<'a>(parts: &Parts<'a>, uses: &Uses) -> Vec<&'a Descriptor> {
 
 /// What a bundle lacks, a line each.
 pub(super) fn missing(index: &Index) -> Vec<String> {
+    let release = index.release().is_none();
+    let release = release.then(|| {
+        format!(
+            "release: `{}` is not in the bundle, so only images can be taken from it",
+            airgap::APP_ARCHIVE
+        )
+    });
     let images = index.images.iter().flat_map(|image| {
         image.faults.iter().map(move |fault| format!("image `{}`: {fault}", image.reference))
     });
     let artifacts = index.artifacts.iter().filter(|it| it.section.is_none());
     let artifacts =
         artifacts.map(|it| format!("artifact `{}`: `{}` is not in the bundle", it.key, it.path));
-    images.chain(artifacts).collect()
+    release.into_iter().chain(images).chain(artifacts).collect()
 }
 
 fn platforms(parts: &Parts<'_>) -> Vec<String> {
@@ -55,7 +62,7 @@ pub(super) fn text(path: &Path, index: &Index) -> String {
 }
 
 fn write_text(out: &mut String, path: &Path, index: &Index) -> std::fmt::Result {
-    let (airgap, check) = (&index.airgap, index.check());
+    let airgap = &index.airgap;
     let or_none = |it: &str| if it.is_empty() { "-".to_owned() } else { it.to_owned() };
     writeln!(out, "Bundle:       {} ({}, {})", path.display(), size(index.size), index.sha256)?;
     writeln!(out, "Application:  {}", or_none(&airgap.app_slug))?;
@@ -68,7 +75,11 @@ fn write_text(out: &mut String, path: &Path, index: &Index) -> std::fmt::Result 
     writeln!(out, "Channel:      {}{channel}", or_none(&airgap.channel_id))?;
     writeln!(out, "Sequence:     {}", or_none(&airgap.update_cursor))?;
     let required = if airgap.is_required { ", required" } else { "" };
-    writeln!(out, "Release:      {} files, {}{required}", check.app_files, size(check.app_size))?;
+    let release = index.release().map_or_else(
+        || "missing".to_owned(),
+        |(section, files)| format!("{files} files, {}", size(section.size)),
+    );
+    writeln!(out, "Release:      {release}{required}")?;
     for release in &airgap.required_releases {
         writeln!(
             out,
@@ -136,7 +147,10 @@ fn state(image: &Image) -> String {
 
 /// The document of `inspect`.
 pub(super) fn json(path: &Path, index: &Index) -> Value {
-    let (check, uses) = (index.check(), uses(index));
+    let uses = uses(index);
+    let release = index
+        .release()
+        .map(|(it, files)| json!({"size": it.size, "sha256": it.digest.hex(), "files": files}));
     let images: Vec<_> = index.images.iter().map(|it| image(index, it, &uses)).collect();
     let artifacts: Vec<_> = index
         .artifacts
@@ -165,7 +179,7 @@ pub(super) fn json(path: &Path, index: &Index) -> Value {
         "uncompressedSize": index.plain_size,
         "entries": index.entries.len(),
         "airgap": index.airgap,
-        "release": {"size": check.app_size, "sha256": check.app_sha256, "files": check.app_files},
+        "release": release,
         "images": images,
         "artifacts": artifacts,
         "patch": left_out,

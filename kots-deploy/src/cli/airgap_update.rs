@@ -1,10 +1,11 @@
 //! `kots airgap-update`.
 
 use super::CliError;
-use super::args::{images_to, reach, report_args};
+use super::args::{images_to, kotsadm_tag, reach, report_args};
 use super::flags::{Typed, UsageError};
 use super::settings::Settings;
 use crate::airgap_update::{UpdateArgs, report_to_api};
+use crate::deploy::args::ImageArgs;
 
 /// The command.
 pub(super) const UPDATE: &str = "airgap-update";
@@ -18,7 +19,7 @@ pub(super) fn update(settings: &Settings<'_>, typed: &Typed) -> Result<UpdateArg
         slug: typed.arguments[0].clone(),
         bundle: bundle.into(),
         from_api,
-        images: images_to(settings)?,
+        images: ImageArgs { kotsadm_tag: kotsadm_tag(settings)?, ..images_to(settings)? },
         reach: reach(settings)?,
         run: if from_api { report_to_api(run) } else { run },
     };

@@ -119,6 +119,15 @@ pub(super) fn registry_push(settings: &Settings<'_>) -> Result<ImageArgs, CliErr
     })
 }
 
+/// The tag that the admin console's own images get.
+pub(super) fn kotsadm_tag(settings: &Settings<'_>) -> Result<Option<String>, CliError> {
+    let Some(tag) = settings.some_text("kotsadm-tag") else { return Ok(None) };
+    if airgap::Reference::parse(&format!("kotsadm:{tag}")).is_err() || tag.contains('@') {
+        return Err(ArgsError::KotsadmTag(tag.escape_debug().to_string()).into());
+    }
+    Ok(Some(tag))
+}
+
 pub(super) fn run_args(settings: &Settings<'_>) -> Result<RunArgs, CliError> {
     use Wait as W;
     let words = [("accepted", W::Accepted), ("deployed", W::Deployed), ("ready", W::Ready)];

@@ -1,7 +1,7 @@
 //! `kots admin-console push-images`.
 
 use super::CliError;
-use super::args::{cluster, registry_push, report_args};
+use super::args::{cluster, kotsadm_tag, registry_push, report_args};
 use super::flags::Typed;
 use super::settings::Settings;
 use crate::deploy::args::ImageArgs;
@@ -17,7 +17,11 @@ pub(super) fn push(settings: &Settings<'_>, typed: &Typed) -> Result<PushArgs, C
     let registry = typed.arguments[1].clone();
     let args = PushArgs {
         bundle: typed.arguments[0].clone().into(),
-        images: ImageArgs { registry, ..registry_push(settings)? },
+        images: ImageArgs {
+            registry,
+            kotsadm_tag: kotsadm_tag(settings)?,
+            ..registry_push(settings)?
+        },
         cluster: cluster(settings, Road::Auto),
         run: report_args(settings)?,
     };

@@ -109,7 +109,10 @@ pub(super) const REGISTRY: [Flag; 3] = [
         "kotsadm-registry",
         "set to the registry hostname and optional namespace: host[:port][/ns…]",
     ),
-    Flag { hidden: true, ..text("kotsadm-tag", "accepted and not used, as in the original") },
+    Flag {
+        hidden: true,
+        ..text("kotsadm-tag", "airgap-update: tag of the admin console's own images")
+    },
     text("kotsadm-namespace", "namespace of the registry"),
 ];
 
@@ -174,7 +177,7 @@ pub(super) const AIRGAP_UPDATE: [Flag; 3] = [
 pub(super) const PUSH_IMAGES: [Flag; 3] = [
     switch("skip-registry-check", "accepted: access is always checked before anything is sent"),
     switch("skip-existing-images", "accepted: what the registry has is never sent again"),
-    Flag { hidden: true, ..text("kotsadm-tag", "accepted and not used") },
+    Flag { hidden: true, ..text("kotsadm-tag", "tag of the admin console's own images") },
 ];
 
 /// Flags of `kots version`.

@@ -59,6 +59,8 @@ pub struct ImageArgs {
     pub plain_http: bool,
     /// How many blobs are uploaded at once.
     pub parallelism: usize,
+    /// The tag of the admin console's own images, instead of theirs.
+    pub kotsadm_tag: Option<String>,
 }
 
 impl Default for ImageArgs {
@@ -73,6 +75,7 @@ impl Default for ImageArgs {
             insecure_skip_tls_verify: false,
             plain_http: false,
             parallelism: registry::push::DEFAULT_PARALLELISM,
+            kotsadm_tag: None,
         }
     }
 }
@@ -210,6 +213,9 @@ pub enum ArgsError {
     /// Ours.
     #[error("--registry-parallelism is {0}; allowed: 1 to 64")]
     Parallelism(i64),
+    /// The tag cannot be one.
+    #[error("--kotsadm-tag is `{0}`, which is no tag of an image")]
+    KotsadmTag(String),
     /// Ours, of `kots install`.
     #[error("an air-gapped installation needs --airgap-bundle")]
     BundleNeeded,
@@ -264,6 +270,9 @@ impl ArgsError {
             ),
             Self::Stat { .. } | Self::BundleIsDirectory(_) | Self::BundleNeeded => {
                 Some("pass the path of an air-gap bundle")
+            }
+            Self::KotsadmTag(_) => {
+                Some("a tag holds letters, digits, `.`, `_` and `-`, at most 128 of them")
             }
             Self::NegativeSequence(_) | Self::NoTime | Self::Parallelism(_) | Self::Slug(_) => None,
         }

@@ -152,7 +152,7 @@ pub fn bundle(
         }
         Reading::Images(folder) => {
             let index = index(path, folder.as_deref(), on_progress)?;
-            Read { check: index.check(), index: Some(index) }
+            Read { check: index.check().map_err(unread)?, index: Some(index) }
         }
     };
     fits(&read.check.airgap, license, app)?;
@@ -221,9 +221,13 @@ fn fits(airgap: &Airgap, license: &VerifiedLicense, app: &str) -> Result<(), Inp
 ///
 /// # Errors
 ///
-/// When the file cannot be read.
+/// When the file cannot be read, or holds no certificate.
 pub fn registry_ca(path: &Path) -> Result<Vec<u8>, InputError> {
-    read_text(path).map(String::into_bytes).map_err(InputError::RegistryCa)
+    let text = read_text(path).map_err(InputError::RegistryCa)?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(InputError::NoCertificate { path: path.display().to_string() });
+    }
+    Ok(text.into_bytes())
 }
 
 /// Reads an auth string from a file; the whole `Kots …` value, a trailing newline is trimmed.

@@ -231,7 +231,8 @@ pub fn push_of(bundle: &Path, index: Arc<Index>, args: &ImageArgs) -> Result<Ima
     } else {
         Endpoint::parse(&args.registry, &args.namespace, args.scheme())?
     };
-    registry::plan(&index, &endpoint).map_err(PlanError::Images)?;
+    registry::plan_with_tag(&index, &endpoint, args.kotsadm_tag.as_deref())
+        .map_err(PlanError::Images)?;
     let authorities =
         args.ca.as_deref().map(inputs::registry_ca).transpose()?.into_iter().collect();
     Ok(ImagePush { bundle: bundle.to_owned(), index, args: args.clone(), authorities })

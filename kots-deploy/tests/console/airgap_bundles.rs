@@ -98,7 +98,7 @@ fn a_bundle_is_made_inspected_and_verified() {
     insta::assert_snapshot!(check("airgap verify cut.airgap"), @r"
     $ kots airgap verify cut.airgap
     Error: bundle cut.airgap cannot be used: failed to read airgap bundle at or after entry `images/docker/registry/v2/blobs/sha256/ae/aedf1c111f08237d0d63f781ce93b223b0080b74335516cbacb2dc69ecfafd10/data`: cut short: the gzip stream ends after 1551 bytes, before its end
-    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
+    hint: the file is not complete: download or copy the bundle again, and compare its size with the vendor's
     -> 1
     ");
     insta::assert_snapshot!(check("airgap inspect missing.airgap"), @r"

@@ -279,3 +279,57 @@ fn images_are_pushed_without_a_console() {
     -> 1
     ");
 }
+
+/// What `kubectl kots admin-console push-images` is mostly given: the admin console's own bundle, which holds no release.
+#[test]
+fn images_of_a_bundle_without_a_release_are_pushed() {
+    let Some(server) = Server::plain() else { return };
+    let console = Console::start();
+    let layers = vec![Layer { seed: 1, size: 1000 }];
+    let image = |name: &str| ImageSpec { name: name.to_owned(), layers: layers.clone() };
+    let images = Images::new(&[image("kotsadm/kotsadm:v1.2.3"), image("kotsadm/rqlite:8")]);
+    let mut file = std::fs::File::create(console.path("kotsadm.tar.gz")).unwrap();
+    let mut writer = airgap::BundleWriter::new(&mut file);
+    let yaml = bundle("1.1.0").edit(|it| images.list(it)).airgap.to_yaml();
+    writer.bytes("airgap.yaml", yaml.as_bytes()).unwrap();
+    images.write(&mut writer).unwrap();
+    writer.finish().unwrap();
+    let folder = console.path("");
+    let kots = |args: &[&str]| run(bare(&folder, args));
+
+    let inspected = kots(&["airgap", "inspect", "kotsadm.tar.gz"]);
+    inspected.assert(0);
+    assert!(inspected.stdout.contains("\nRelease:      missing\n"), "{}", inspected.stdout);
+    let lacks = "release: `app.tar.gz` is not in the bundle, so only images can be taken from it";
+    assert!(inspected.stdout.contains(&format!("Missing:\n  {lacks}\n")), "{}", inspected.stdout);
+    let verified = kots(&["airgap", "verify", "kotsadm.tar.gz"]);
+    insta::assert_snapshot!(verified.whole(), @r"
+    Error: bundle kotsadm.tar.gz is not whole: release: `app.tar.gz` is not in the bundle, so only images can be taken from it
+    hint: ask the vendor for a bundle that holds all of it
+    -> 1
+    ");
+    let deployed = console.kots(&airgapped("kotsadm.tar.gz"));
+    insta::assert_snapshot!(show(&server, &deployed), @r"
+    Error: failed to get file app.tar.gz from airgap: file not found in archive (it holds images/)
+    hint: pass the air-gap bundle of a release, or ask the vendor for one that holds it
+    -> 1
+    ");
+
+    let registry = format!("127.0.0.1:{}/own", server.port());
+    let push =
+        ["admin-console", "push-images", "kotsadm.tar.gz", &registry, "--registry-plain-http"];
+    kots(&push).assert(0);
+    assert_eq!(tags(&server), expected(&images, "own"));
+    // Another tag is for the admin console's own image alone.
+    kots(&[&push[..], &["--kotsadm-tag", "other"]].concat()).assert(0);
+    let mut all = expected(&images, "own");
+    let link = |tag: &str| format!("own/kotsadm/_manifests/tags/{tag}/current/link");
+    all.insert(link("other"), all[&link("v1.2.3")].clone());
+    assert_eq!(tags(&server), all);
+    let mistake = kots(&[&push[..], &["--kotsadm-tag", "a b"]].concat());
+    insta::assert_snapshot!(mistake.whole(), @r"
+    Error: --kotsadm-tag is `a b`, which is no tag of an image
+    hint: a tag holds letters, digits, `.`, `_` and `-`, at most 128 of them
+    -> 1
+    ");
+}

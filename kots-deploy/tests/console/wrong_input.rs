@@ -88,11 +88,11 @@ fn files_that_are_not_what_they_should_be() {
     -> 1
 
     Error: failed to read airgap bundle: not a gzip stream: it starts with 0x74 0x68, gzip with 0x1f 0x8b
-    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
+    hint: pass the path of an air-gap bundle: it is a gzip-compressed tar file
     -> 1
 
     Error: failed to read airgap bundle at or after entry `app.tar.gz`: cut short: the gzip stream ends after 2050 bytes, before its end
-    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
+    hint: the file is not complete: download or copy the bundle again, and compare its size with the vendor's
     -> 1
 
     Error: airgap bundle is for app "other-app", not for "sample-app"
@@ -100,7 +100,7 @@ fn files_that_are_not_what_they_should_be() {
     -> 1
 
     Error: failed to decode airgap data: the Airgap document cannot be read: `spec.updateCursor`: invalid type: integer `2`, expected a string
-    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
+    hint: download the air-gap bundle again; if it is the same, it was packed like that: ask the vendor for another
     -> 1
 
     Error: failed to read license file: open missing.yaml: no such file or directory
@@ -348,7 +348,7 @@ fn images_are_never_forgotten_silently() {
     args.extend(["--kotsadm-registry", "registry.example:5000/apps"]);
     insta::assert_snapshot!(refused(&console, &args), @r"
     Error: failed to read image `images/docker-archive/docker.io/library/alpine/3.19.1` in airgap bundle: cut short: the tar ends after 8 bytes, inside a header
-    hint: download the air-gap bundle again, and compare its size and digest with the vendor's
+    hint: download the air-gap bundle again; if it is the same, it was packed like that: ask the vendor for another
     -> 1
     ");
     args.truncate(AIRGAPPED.len());

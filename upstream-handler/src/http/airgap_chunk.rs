@@ -1,8 +1,10 @@
 //! `GET` and `POST /api/v1/app/{slug}/airgap/chunk`: a bundle in chunks, by resumable.js (`h/airgap.go:110-258`).
 //!
 //! What has come survives a restart of the server and can be gone on with by another client that has the same file.
-//! `chunkSha256` is ours: the digest of the chunk in hex, compared before the chunk counts as come.
+//! `chunkSha256` is ours: the digest of the chunk in hex, compared before the chunk counts as come. As in the original,
+//! what is told of a chunk may be in the query as well as in the form, and before or behind the file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, Request, State};
@@ -19,7 +21,7 @@ use crate::store::apps::AppRow;
 use crate::store::now_ms;
 use crate::store::uploads::Begun;
 use crate::update::upload::is_sha256;
-use crate::uploads::{Shape, UploadError, key};
+use crate::uploads::{MAX_CHUNK_BYTES, Shape, UploadError, key};
 
 const IDENTIFIER: &str = "resumableIdentifier";
 const TOTAL_CHUNKS: &str = "resumableTotalChunks";
@@ -29,7 +31,7 @@ const CHUNK_SIZE: &str = "resumableChunkSize";
 const SHA256: &str = "chunkSha256";
 const FILE: &str = "file";
 
-/// What resumable.js sends; the last four are of no interest.
+/// What of that which resumable.js sends is of interest.
 const PARTS: &[(&str, Take)] = &[
     (IDENTIFIER, Take::Text),
     (TOTAL_CHUNKS, Take::Text),
@@ -38,10 +40,6 @@ const PARTS: &[(&str, Take)] = &[
     (CHUNK_SIZE, Take::Text),
     (SHA256, Take::Text),
     (FILE, Take::File),
-    ("resumableCurrentChunkSize", Take::Text),
-    ("resumableType", Take::Text),
-    ("resumableFilename", Take::Text),
-    ("resumableRelativePath", Take::Text),
 ];
 
 /// The longest name of an upload.
@@ -109,17 +107,34 @@ pub(crate) async fn post(
         return upload::refuse(body, Failure::bad_request(text));
     }
     let mut receiver = match Receiver::new(&shared, &head.headers, body, PARTS) {
-        Ok(receiver) => receiver,
+        Ok(receiver) => receiver.tolerant(),
         Err((failure, body)) => return upload::refuse(body, failure),
     };
-    match take(&shared, &app, &mut receiver).await {
+    let query = Query::<Asking>::try_from_uri(&head.uri).map(|it| it.0).unwrap_or_default();
+    match take(&shared, &app, &query, &mut receiver).await {
         Ok(()) => Reply::ok(&"").into_response(),
         Err(failure) => receiver.refuse(failure),
     }
 }
 
+/// What the query says of a chunk.
+type Asking = BTreeMap<String, String>;
+
+/// A word of a request: from its query, else from its form.
+fn told<'a>(
+    query: &'a Asking,
+    received: &'a Received,
+    name: &str,
+) -> Result<Option<&'a str>, Failure> {
+    match query.get(name) {
+        Some(text) => Ok(Some(text)),
+        None => received.text(name),
+    }
+}
+
 /// A chunk by what its request says of it.
 struct Chunk {
+    identifier: String,
     shape: Shape,
     number: u64,
     start: u64,
@@ -127,11 +142,10 @@ struct Chunk {
     key: String,
 }
 
-fn chunk(app: &AppRow, received: &Received) -> Result<Chunk, Failure> {
+fn chunk(app: &AppRow, query: &Asking, received: &Received) -> Result<Chunk, Failure> {
     let text = |name: &'static str| -> Result<&str, Failure> {
-        received.text(name)?.ok_or_else(|| {
-            Failure::bad_request(format!("the part `{name}` must come before `{FILE}`"))
-        })
+        told(query, received, name)?
+            .ok_or_else(|| Failure::bad_request(format!("`{name}` is missing")))
     };
     let parsed = |name| text(name).and_then(|it| number(name, it));
     let identifier = text(IDENTIFIER)?;
@@ -146,16 +160,37 @@ fn chunk(app: &AppRow, received: &Received) -> Result<Chunk, Failure> {
     let number = parsed(NUMBER)?;
     let range = shape.chunk(number).map_err(wrong)?;
     let key = key(&app.id, identifier, &shape);
-    Ok(Chunk { shape, number, start: range.start, size_bytes: range.end - range.start, key })
+    let (start, size_bytes) = (range.start, range.end - range.start);
+    Ok(Chunk { identifier: identifier.to_owned(), shape, number, start, size_bytes, key })
 }
 
-async fn take(shared: &Shared, app: &AppRow, upload: &mut Receiver<'_>) -> Result<(), Failure> {
+async fn take(
+    shared: &Shared,
+    app: &AppRow,
+    query: &Asking,
+    upload: &mut Receiver<'_>,
+) -> Result<(), Failure> {
     let received = upload.before_file().await?;
-    let chunk = chunk(app, received)?;
-    let identifier = received.text(IDENTIFIER)?.unwrap_or_default().to_owned();
-    begin(shared, app, &identifier, &chunk).await?;
-    upload.expect(chunk.size_bytes + ENVELOPE_BYTES);
+    let words = [IDENTIFIER, TOTAL_CHUNKS, TOTAL_SIZE, NUMBER, CHUNK_SIZE];
+    let is_told = |it: &&str| query.contains_key(*it) || received.texts.contains_key(*it);
+    let before = if words.iter().all(is_told) {
+        let chunk = chunk(app, query, received)?;
+        begin(shared, app, &chunk).await?;
+        upload.expect(chunk.size_bytes + ENVELOPE_BYTES);
+        Some(chunk)
+    } else {
+        // The file comes before what it is.
+        upload.expect(2 * MAX_CHUNK_BYTES + ENVELOPE_BYTES);
+        None
+    };
     let mut received = upload.rest().await?;
+    let chunk = if let Some(chunk) = before {
+        chunk
+    } else {
+        let chunk = chunk(app, query, &received)?;
+        begin(shared, app, &chunk).await?;
+        chunk
+    };
     let stored = received
         .files
         .remove(FILE)
@@ -166,8 +201,8 @@ async fn take(shared: &Shared, app: &AppRow, upload: &mut Receiver<'_>) -> Resul
             chunk.number, stored.size_bytes, chunk.size_bytes
         )));
     }
-    if let Some(told) = received.text(SHA256)?
-        && (!is_sha256(told) || told != stored.sha256)
+    if let Some(said) = told(query, &received, SHA256)?
+        && (!is_sha256(said) || said != stored.sha256)
     {
         return Err(Failure::bad_request(format!(
             "chunk {} has the SHA-256 {}, the client said another",
@@ -216,18 +251,13 @@ fn not_stored(error: UploadError) -> Failure {
 }
 
 /// Makes room by forgetting what nobody goes on with, and notes the upload.
-async fn begin(
-    shared: &Shared,
-    app: &AppRow,
-    identifier: &str,
-    chunk: &Chunk,
-) -> Result<(), Failure> {
-    let Chunk { shape, key, .. } = chunk;
-    if shape.total_size() > shared.max_upload_bytes {
-        return Err(Failure::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the upload is larger than {} bytes", shared.max_upload_bytes),
-        ));
+async fn begin(shared: &Shared, app: &AppRow, chunk: &Chunk) -> Result<(), Failure> {
+    let Chunk { identifier, shape, key, .. } = chunk;
+    let (total, most) = (shape.total_size(), shared.max_upload_bytes);
+    if total > most {
+        let text = format!("the bundle has {total} bytes, an upload may have {most}");
+        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+            .hint("start kotsadm with a larger KOTSADM_MAX_UPLOAD_BYTES, then upload again"));
     }
     expire(shared, key).await?;
     let quota_bytes = shared.upload_quota_bytes;

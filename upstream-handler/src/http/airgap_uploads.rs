@@ -166,7 +166,10 @@ async fn process(
         return Err(Failure::bad_request("sha256 must be 64 hex digits"));
     }
     let (row, total) = upload(shared, &path).await?;
-    let row = row.ok_or_else(|| Failure::bad_request("nothing of this bundle was uploaded"))?;
+    let row = row.ok_or_else(|| {
+        Failure::bad_request("nothing of this bundle was uploaded")
+            .hint("send its chunks, then ask again")
+    })?;
     whole(shared, &row, total).await?;
     let given = registry_settings::Asked {
         hostname: asked.registry_host,

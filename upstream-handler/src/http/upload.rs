@@ -76,6 +76,7 @@ pub(crate) struct Receiver<'a> {
     left_bytes: u64,
     limit_bytes: u64,
     allowed: &'static [(&'static str, Take)],
+    is_tolerant: bool,
     received: Received,
     /// What was read and not yet dealt with.
     waiting: Option<Step>,
@@ -114,11 +115,18 @@ impl<'a> Receiver<'a> {
                 left_bytes: shared.max_upload_bytes,
                 limit_bytes: shared.max_upload_bytes,
                 allowed,
+                is_tolerant: false,
                 received: Received::default(),
                 waiting: None,
             }),
             Err(error) => Err((Failure::bad_request(error.to_string()), body)),
         }
+    }
+
+    /// Parts that are not in the list are read and thrown away, instead of being refused.
+    pub(crate) fn tolerant(mut self) -> Self {
+        self.is_tolerant = true;
+        self
     }
 
     /// Receives the parts before the first file, so that what they say can be checked first.
@@ -158,6 +166,10 @@ impl<'a> Receiver<'a> {
                     return Err(Failure::bad_request("the multipart body is damaged"));
                 }
             };
+            if self.is_tolerant && self.allowed.iter().all(|(it, _)| *it != name) {
+                self.waiting = Some(self.text(&name).await?.1);
+                continue;
+            }
             let (known, take) = self.admit_name(&name)?;
             let next = match (take, until) {
                 (Take::File, Until::File) => {

@@ -84,7 +84,7 @@ pub(crate) enum ImagesError {
     Plan(Vec<String>),
     /// Some images are not there.
     #[error("{} of {total} images are not in the registry: {}", failed.len(), failed.join("; "))]
-    Failed { failed: Vec<String>, total: usize },
+    Failed { failed: Vec<String>, total: usize, next: &'static str },
     /// Nothing is there.
     #[error("failed to push the images")]
     Push(#[source] PushError),
@@ -111,6 +111,59 @@ pub(crate) enum ImagesError {
     /// The progress cannot be stored.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ImagesError {
+    /// What can be done about it, in terms of this server.
+    pub(crate) fn next(&self) -> &'static str {
+        match self {
+            Self::Endpoint(_) => "name the registry as HOST[:PORT]",
+            Self::Client(_) | Self::Authority { .. } => {
+                "start kotsadm with the path of a PEM file with certificates in KOTSADM_REGISTRY_CA"
+            }
+            Self::Password(_) => "give the registry's password again",
+            Self::Plan(_) => "ask the vendor for a bundle that holds every image it lists",
+            Self::Failed { next, .. } => next,
+            Self::Push(error) => next_of(error),
+            Self::Registry { fault, .. } => next_of_fault(Some(fault)),
+            Self::Pull(_) | Self::Sources { .. } => {
+                "correct what it names, then ask again: what the registry has is not sent again"
+            }
+            Self::Stopped | Self::Store(_) => "ask again",
+        }
+    }
+}
+
+/// What the flags of `kots` are to a person there, variables and requests are here.
+fn next_of(error: &PushError) -> &'static str {
+    next_of_fault(error.faults().next())
+}
+
+fn next_of_fault(fault: Option<&Fault>) -> &'static str {
+    match fault {
+        Some(Fault::NoTls { .. }) => {
+            "start kotsadm with KOTSADM_REGISTRY_PLAIN_HTTP=1 if the registry has no TLS; everything is then sent in clear"
+        }
+        Some(Fault::WantsTls { .. }) => "start kotsadm without KOTSADM_REGISTRY_PLAIN_HTTP",
+        Some(fault @ Fault::Certificate { .. }) if fault.hint().contains("--registry-ca") => {
+            "start kotsadm with the certificate of the registry's authority in KOTSADM_REGISTRY_CA=FILE"
+        }
+        Some(Fault::Unauthorized { .. } | Fault::Denied { .. }) => {
+            "ask again with a username and password that may push there"
+        }
+        Some(Fault::Transport { .. }) | None => {
+            "ask again once the registry can be reached: what it has is not sent again"
+        }
+        Some(Fault::Busy { .. }) => {
+            "look at the registry's log, then ask again: what it has is not sent again"
+        }
+        Some(Fault::Full { .. }) => {
+            "make room in the registry, then ask again: what it has is not sent again"
+        }
+        Some(Fault::Refused { .. } | Fault::Strange { .. } | Fault::Certificate { .. }) => {
+            "correct what it names, then ask again: what the registry has is not sent again"
+        }
+    }
 }
 
 /// Brings the images into the registry; `message` shows how far it is, as the original tells a browser.
@@ -140,12 +193,15 @@ pub(super) async fn send(
     let pushed = registry::push(client, plan, source, options, Arc::new(observer));
     match pushed.await {
         Ok(_) => Ok(()),
-        Err(PushError::Images { failed, total }) => {
-            let line =
-                |it: &registry::push::FailedImage| format!("{}: {}", it.destination, it.reason);
-            Err(ImagesError::Failed { failed: failed.iter().map(line).collect(), total })
-        }
-        Err(error) => Err(ImagesError::Push(error)),
+        Err(error) => match &error {
+            PushError::Images { failed, total } => {
+                let line =
+                    |it: &registry::push::FailedImage| format!("{}: {}", it.destination, it.reason);
+                let (total, next) = (*total, next_of(&error));
+                Err(ImagesError::Failed { failed: failed.iter().map(line).collect(), total, next })
+            }
+            _ => Err(ImagesError::Push(error)),
+        },
     }
 }
 
@@ -160,7 +216,7 @@ pub(crate) fn client(
         Credentials::Anonymous
     } else {
         let password = registry.settings(&shared.cipher)?.password;
-        Credentials::Basic { username: registry.username.clone(), password }
+        registry::aws::credentials_of(endpoint.api_host(), &registry.username, &password)
     };
     Ok((Client::new(&endpoint, scheme, &shared.registry_access.tls()?, credentials)?, endpoint))
 }

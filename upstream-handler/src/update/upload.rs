@@ -99,6 +99,22 @@ pub(crate) enum ProcessError {
     Stopped,
 }
 
+impl ProcessError {
+    /// What can be done about it.
+    fn next(&self) -> Option<&'static str> {
+        match self {
+            Self::Upload(UploadError::Full { .. }) => Some("make room, then ask again"),
+            Self::Upload(UploadError::Chunk { .. }) => {
+                Some("send that chunk again, then ask again")
+            }
+            Self::Bundle(error) => Some(error.hint()),
+            Self::Digest { .. } => Some("upload the bundle again"),
+            Self::Images(error) => Some(error.next()),
+            _ => None,
+        }
+    }
+}
+
 /// The task that shows how it goes.
 pub(crate) fn task_of(kind: Kind, app: &AppRow) -> String {
     match kind {
@@ -173,6 +189,8 @@ async fn carry_out(
     if let Some(told) = process.sha256.clone().filter(|it| *it != index.sha256.hex()) {
         return Err(ProcessError::Digest { told, found: index.sha256.hex() });
     }
+    // Before the images are pushed: what cannot be installed need not be there.
+    index.check().map_err(ProcessError::Bundle)?;
     let index = Arc::new(index);
     let registry = process.registry.as_ref().unwrap_or(&app.registry);
     if registry::holds_images(&index) && !process.images_are_there && !registry.is_read_only {
@@ -267,7 +285,7 @@ pub(crate) async fn index(
 
 /// The release of a bundle as a file of its own.
 async fn take_out(shared: &Shared, path: &Path, index: &Index) -> Result<Bundle, ProcessError> {
-    let (check, path) = (index.check(), path.to_owned());
+    let (check, path) = (index.check().map_err(ProcessError::Bundle)?, path.to_owned());
     let temp = shared.archives.temp().to_owned();
     let copy = move || {
         let mut source = airgap::Bundle::open_app(&path, &check).map_err(ProcessError::Bundle)?;
@@ -340,7 +358,8 @@ impl Touching {
             Err(ProcessError::Stopped) => return Ok(()),
             Ok(()) => TaskEnd::Done,
             Err(error) => {
-                reason = chain(error).join(": ");
+                let next = error.next().map_or_else(String::new, |it| format!("; {it}"));
+                reason = chain(error).join(": ") + &next;
                 TaskEnd::Failed(&reason)
             }
         };

@@ -8,7 +8,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 /// The largest chunk, in bytes.
-const MAX_CHUNK_BYTES: u64 = 512 << 20;
+pub(crate) const MAX_CHUNK_BYTES: u64 = 512 << 20;
 /// The most chunks.
 const MAX_CHUNKS: u64 = 1_000_000;
 

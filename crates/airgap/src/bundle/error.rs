@@ -4,7 +4,10 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::{digest::Digest, tar::ArchiveError};
+use crate::{AIRGAP_YAML, APP_ARCHIVE, digest::Digest, gzip::GzipError, tar::ArchiveError};
+
+/// How many names of what is there are told where something is missing.
+const NAMES_TOLD: usize = 8;
 
 /// Why a bundle cannot be deployed. Where the original has words for it, they are used.
 #[derive(Debug, Error)]
@@ -77,7 +80,7 @@ pub enum BundleError {
     Missing {
         /// The entry that is missing.
         name: &'static str,
-        /// Up to eight names of what is there instead.
+        /// What is there instead: at most eight names, folders as one.
         others: Vec<String>,
     },
     /// Larger than metadata can be.
@@ -107,4 +110,85 @@ fn found(others: &[String]) -> String {
         return String::new();
     }
     format!(" (it holds {})", others.join(", "))
+}
+
+impl BundleError {
+    /// `name` is not among `names`.
+    pub(crate) fn missing<'a>(name: &'static str, names: impl Iterator<Item = &'a str>) -> Self {
+        let mut others: Vec<String> = Vec::new();
+        for it in names.filter(|it| ![AIRGAP_YAML, APP_ARCHIVE].contains(it)) {
+            let told = told(name, it);
+            if !others.contains(&told) {
+                others.push(told);
+            }
+            if others.len() == NAMES_TOLD {
+                break;
+            }
+        }
+        Self::Missing { name, others }
+    }
+
+    /// Says what a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Stat(_) | Self::Folder(_) | Self::NotAFile(_) => {
+                "pass the path of an air-gap bundle"
+            }
+            Self::Open(_) => "check that the file may be read by this user",
+            Self::Empty(_) => CUT_SHORT,
+            // The bundle around it is sound.
+            Self::SavedImage { source: error, .. } | Self::App(error) if error.is_cut_short() => {
+                AS_PACKED
+            }
+            Self::Archive(error)
+            | Self::Near { source: error, .. }
+            | Self::SavedImage { source: error, .. }
+            | Self::App(error) => archive_hint(error),
+            Self::Content { .. } => DAMAGED,
+            Self::Image { .. }
+            | Self::ManifestsTooLarge { .. }
+            | Self::AirgapYamlTooLarge { .. }
+            | Self::AirgapYamlNotUtf8
+            | Self::AirgapYaml(_) => AS_PACKED,
+            Self::Missing { .. } => {
+                "pass the air-gap bundle of a release, or ask the vendor for one that holds it"
+            }
+            Self::Changed => "run the same command again once nothing writes to the bundle",
+            Self::Cancelled => "run the same command again",
+        }
+    }
+}
+
+/// How `name` is told where `wanted` is missing: a folder once, unless what is wanted is in it.
+pub(super) fn told(wanted: &str, name: &str) -> String {
+    match name.split_once('/') {
+        Some((folder, _)) if name.rsplit('/').next() != Some(wanted) => format!("{folder}/"),
+        _ => name.to_owned(),
+    }
+}
+
+const CUT_SHORT: &str = "the file is not complete: download or copy the bundle again, and compare its size with the vendor's";
+const DAMAGED: &str =
+    "download the air-gap bundle again, and compare its size and digest with the vendor's";
+const AS_PACKED: &str = "download the air-gap bundle again; if it is the same, it was packed like that: ask the vendor for another";
+
+fn archive_hint(error: &ArchiveError) -> &'static str {
+    match error {
+        it if it.is_cut_short() => CUT_SHORT,
+        ArchiveError::Read(_) => "check the disk the bundle is on, then run the same command again",
+        ArchiveError::Gzip(GzipError::NotGzip(..)) => {
+            "pass the path of an air-gap bundle: it is a gzip-compressed tar file"
+        }
+        ArchiveError::Gzip(GzipError::TooLarge { .. } | GzipError::Ratio { .. })
+        | ArchiveError::Name { .. }
+        | ArchiveError::Kind { .. }
+        | ArchiveError::TwoSizes { .. }
+        | ArchiveError::FolderWithData { .. }
+        | ArchiveError::TooLarge { .. }
+        | ArchiveError::Duplicate { .. }
+        | ArchiveError::TooMany { .. }
+        | ArchiveError::NoFiles
+        | ArchiveError::Pax { .. } => AS_PACKED,
+        _ => DAMAGED,
+    }
 }

@@ -15,7 +15,8 @@ pub(super) struct Facts {
     /// Bytes after decompression.
     pub(super) plain_size: u64,
     pub(super) airgap_yaml: String,
-    pub(super) app: AppFact,
+    /// `None` when there is no release in it, as in a bundle of the admin console's own images.
+    pub(super) app: Option<AppFact>,
     pub(super) patch_json: Option<String>,
     pub(super) entries: Vec<EntryFact>,
     /// Content that is named by its digest, or is a part of a saved image.

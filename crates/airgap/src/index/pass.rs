@@ -12,7 +12,7 @@ use super::{
     manifest::Manifest,
 };
 use crate::{
-    AIRGAP_YAML, APP_ARCHIVE, CHUNK,
+    AIRGAP_YAML, CHUNK,
     bundle::{BundleError, app, read_airgap_yaml},
     digest::Digest,
     gzip::read_some,
@@ -62,19 +62,14 @@ pub(super) fn read(source: Piped, limits: &Limits) -> Result<Pass, (BundleError,
 }
 
 impl Pass {
-    /// What must be there, or the error that names what is not.
-    pub(super) fn required(&mut self) -> Result<(String, Airgap, AppFact), BundleError> {
-        let (airgap_yaml, app) = match (self.airgap_yaml.take(), self.app.take()) {
-            (Some(airgap_yaml), Some(app)) => (airgap_yaml, app),
-            (airgap_yaml, _) => {
-                let name = if airgap_yaml.is_none() { AIRGAP_YAML } else { APP_ARCHIVE };
-                let others = self.entries.iter().map(|it| it.name.clone());
-                let others = others.filter(|it| it != AIRGAP_YAML && it != APP_ARCHIVE).take(8);
-                return Err(BundleError::Missing { name, others: others.collect() });
-            }
+    /// `airgap.yaml`, without which a file is no bundle.
+    pub(super) fn airgap(&mut self) -> Result<(String, Airgap), BundleError> {
+        let Some(airgap_yaml) = self.airgap_yaml.take() else {
+            let names = self.entries.iter().map(|it| it.name.as_str());
+            return Err(BundleError::missing(AIRGAP_YAML, names));
         };
         let airgap = Airgap::parse(&airgap_yaml).map_err(BundleError::AirgapYaml)?;
-        Ok((airgap_yaml, airgap, app))
+        Ok((airgap_yaml, airgap))
     }
 
     fn entry(

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The form of the files. Another number is another form, and is not read.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 /// Seconds from a change of a file until its time tells it from the next.
 const SETTLED_S: i64 = 2;
 /// Bytes at the start and at the end of a file that say what it looks like.

@@ -10,7 +10,7 @@ use crate::{
         Entries, TestImage, airgap_yaml, bundle_at, bundle_of, layer, list, storage_blobs,
         storage_tag,
     },
-    support::{chain, on_disk},
+    support::{archive, chain, on_disk},
 };
 
 fn build(path: &Path) -> Result<Index, BundleError> {
@@ -72,7 +72,7 @@ fn registry_storage_is_indexed() {
     A:b: 0 manifests, 0 blobs, 0 expected
       `A:b` is not a name of an image: its path may hold lower-case letters, digits, and `.`, `_`, `-` between them
     ");
-    assert_eq!(index.check().app_files, 2);
+    assert_eq!(index.check().expect("it has a release").app_files, 2);
 
     let wanted = index.entries[2..].iter().map(|it| it.section);
     let mut sections = Sections::open(&file.path, &index, wanted).expect("the same bundle");
@@ -181,6 +181,21 @@ fn what_is_missing_is_named() {
     one:1.0: 0 manifests, 0 blobs, 0 expected
       manifest sha256:cce305b629f99db4f18c126fb51289c47c7f078dd65172fcbe820382a35b160f is not in the bundle
     ");
+}
+
+#[test]
+fn a_bundle_without_a_release_has_its_images() {
+    let image = TestImage::new(vec![layer(1, 500)]);
+    let mut entries = storage_blobs("images", &image.blobs());
+    entries.extend(storage_tag("images", "one", "1.0", &image.manifest()));
+    let yaml = airgap_yaml("docker", &["one:1.0"]);
+    entries.insert(0, ("airgap.yaml".to_owned(), yaml.into_bytes()));
+    let named: Vec<_> = entries.iter().map(|(name, data)| (name.as_str(), &data[..])).collect();
+    let index = build_bytes(&archive(&named)).expect("images are enough");
+    assert_eq!(described(&index), "one:1.0: 1 manifests, 2 blobs, 0 expected\n");
+    assert_eq!(index.release(), None);
+    let error = index.check().expect_err("there is no release");
+    assert_snapshot!(chain(&error), @"failed to get file app.tar.gz from airgap: file not found in archive (it holds images/)");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_bundle_is_made_the_same_every_time_and_reads_back_whole() {
         assert_eq!(index.airgap.saved_images, ["docker.io/library/all:2", "quay.io/org/one:1.0"]);
         assert_eq!(index.airgap.format, layout.format());
         assert!(index.airgap_yaml.contains("unknown: kept"));
-        assert_eq!(index.check().app_files, 2);
+        assert_eq!(index.check().expect("it has a release").app_files, 2);
         assert_eq!((made.images, made.blobs), (2, 5));
         let left: Vec<_> = fs::read_dir(site.folder.path()).expect("it is there").collect();
         assert_eq!(left.len(), 5, "{left:?}");

@@ -72,6 +72,23 @@ pub enum Fault {
         /// What is wrong with it.
         what: String,
     },
+    /// TLS was begun, and what answered does not speak it.
+    #[error("the registry does not answer in TLS: it seems to speak plain HTTP ({what})")]
+    NoTls {
+        /// How that showed.
+        what: String,
+    },
+    /// Plain HTTP was sent to where TLS is spoken.
+    #[error(
+        "the registry wants TLS, and was spoken to in plain HTTP: it answered {status}{}",
+        colon(reason)
+    )]
+    WantsTls {
+        /// The status.
+        status: u16,
+        /// Its words.
+        reason: String,
+    },
 }
 
 impl Fault {
@@ -94,6 +111,7 @@ impl Fault {
             Self::Busy { status, .. }
             | Self::Full { status, .. }
             | Self::Denied { status, .. }
+            | Self::WantsTls { status, .. }
             | Self::Refused { status, .. } => Some(*status),
             _ => None,
         }
@@ -117,12 +135,28 @@ impl Fault {
             Self::Denied { .. } => {
                 "give the user the permission to push, or pass other credentials with --registry-username and --registry-password"
             }
+            Self::Refused { status: 405, .. } => {
+                "the registry takes no pushes now: end its read-only or maintenance mode or name another one, then run the same command again"
+            }
             Self::Refused { .. } | Self::Strange { .. } => {
-                "check that --kotsadm-registry names a container registry and a namespace that exists in it"
+                "check that what was named as registry is one, and that the namespace exists in it"
+            }
+            Self::Certificate { what } if what.contains("expired") => {
+                "have the registry's certificate renewed, and check the clock of this machine"
+            }
+            Self::Certificate { what } if what.contains("not valid yet") => {
+                "check the clock of this machine and of the one that made the certificate"
+            }
+            Self::Certificate { what } if what.contains("not valid for name") => {
+                "name the registry as its certificate does"
             }
             Self::Certificate { .. } => {
                 "pass the certificate of the registry's authority with --registry-ca FILE"
             }
+            Self::NoTls { .. } => {
+                "pass --registry-plain-http if the registry has no TLS; everything is then sent in clear, credentials too"
+            }
+            Self::WantsTls { .. } => "leave out --registry-plain-http",
         }
     }
 
@@ -141,6 +175,7 @@ impl Fault {
             408 | 429 | 500..=599 => Self::Busy { status: code, reason, retry_after },
             401 => Self::Unauthorized { reason: format!("it answered 401{}", colon(&reason)) },
             403 => Self::Denied { status: code, reason },
+            400 if wants_tls(body) => Self::WantsTls { status: code, reason },
             _ => Self::Refused { status: code, reason },
         }
     }
@@ -148,11 +183,28 @@ impl Fault {
     /// Classifies an exchange that broke.
     pub(crate) fn of_transport(error: &reqwest::Error) -> Self {
         let what = chain(error);
-        let certificate = ["invalid peer certificate", "UnknownIssuer", "certificate verify"]
-            .iter()
-            .any(|it| what.contains(it));
-        if certificate { Self::Certificate { what } } else { Self::Transport { what } }
+        let says = |all: &[&str]| all.iter().any(|it| what.contains(it));
+        if says(&["invalid peer certificate", "UnknownIssuer", "certificate verify"]) {
+            Self::Certificate { what }
+        } else if says(&["InvalidContentType", "corrupt message"]) {
+            // The first byte of an answer in clear is no kind of TLS record.
+            Self::NoTls { what }
+        } else {
+            Self::Transport { what }
+        }
     }
+}
+
+/// The words of Go's server, nginx and Apache for a request in clear where they speak TLS.
+fn wants_tls(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body).to_ascii_lowercase();
+    [
+        "http request to an https server",
+        "http request was sent to https port",
+        "speaking plain http to an ssl-enabled",
+    ]
+    .iter()
+    .any(|it| body.contains(it))
 }
 
 fn colon(reason: &str) -> String {
@@ -169,6 +221,11 @@ fn chain(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(it) = cause {
         let words = it.to_string();
+        // The library's name for the same.
+        if words.starts_with("client error (") {
+            cause = it.source();
+            continue;
+        }
         if !text.contains(&words) {
             let _ = write!(text, ": {words}");
         }
@@ -250,6 +307,11 @@ mod tests {
                 r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#,
             ),
             check(400, "{}"),
+            check(400, "Client sent an HTTP request to an HTTPS server.\n"),
+            check(
+                405,
+                r#"{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}"#,
+            ),
             check(413, "<html>"),
             check(
                 403,
@@ -271,6 +333,8 @@ mod tests {
         final registry answered 403, the credentials do not allow it: DENIED: requested access to the resource is denied; X
         final registry answered 404: NAME_UNKNOWN: repository name not known
         final registry answered 400: {}
+        final the registry wants TLS, and was spoken to in plain HTTP: it answered 400: Client sent an HTTP request to an HTTPS server.
+        final registry answered 405: UNSUPPORTED: The operation is unsupported.
         final registry answered 413: <html>
         final registry has no space left: it answered 403: DENIED: adding 2.1 MiB of storage resource, which when updated to current usage of 8.3 MiB will exceed the configured upper limit of 10.0 MiB.
         final registry has no space left: it answered 403: DENIED: Quota has been exceeded on namespace

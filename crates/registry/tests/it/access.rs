@@ -105,6 +105,30 @@ async fn certificates_are_checked() {
         Tls { authorities: vec![b"-----BEGIN CERTIFICATE-----\nx\n".to_vec()], accept_any: false };
     let broken = Client::new(&endpoint, Scheme::Https, &broken, Credentials::Anonymous);
     assert!(matches!(broken, Err(ClientError::Authority(_) | ClientError::Setup(_))), "{broken:?}");
+    let key = Tls { authorities: vec![other.key.serialize_pem().into_bytes()], accept_any: false };
+    let key = Client::new(&endpoint, Scheme::Https, &key, Credentials::Anonymous);
+    assert!(matches!(key, Err(ClientError::NoAuthority)), "{key:?}");
+}
+
+/// Neither way of the mistake is one that passes, and each names the flag.
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_and_plain_http_are_told_apart() {
+    let none = Credentials::Anonymous;
+    let Some(plain) = Server::start(Setup::default()) else { return };
+    let at = Endpoint::parse(&format!("127.0.0.1:{}/ns", plain.port()), "", Scheme::Https);
+    let at = at.expect("a registry");
+    let refused = push_with(&at, Scheme::Https, &Tls::default(), none.clone(), 22).await;
+    let refused = refused.expect_err("it has no TLS");
+    assert!(matches!(&refused, PushError::Access(Fault::NoTls { .. })), "{refused:?}");
+    assert!(refused.hint().contains("--registry-plain-http if"), "{}", refused.hint());
+
+    let certificates = Certificates::make();
+    let tls = Some((certificates.path("server.crt"), certificates.path("server.key")));
+    let Some(server) = Server::start(Setup { tls, ..Setup::default() }) else { return };
+    let at = endpoint(server.port(), "ns");
+    let refused = push_with(&at, Scheme::Http, &TLS, none, 22).await.expect_err("it has TLS");
+    assert!(matches!(&refused, PushError::Access(Fault::WantsTls { .. })), "{refused:?}");
+    assert_eq!(refused.hint(), "leave out --registry-plain-http");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,6 +34,12 @@ pub enum InputError {
     /// The certificates of a registry's authority cannot be read.
     #[error("failed to read --registry-ca file")]
     RegistryCa(#[source] FileError),
+    /// The file of a registry's authority is something else.
+    #[error("--registry-ca file {path} holds no certificate")]
+    NoCertificate {
+        /// The file.
+        path: String,
+    },
     /// A root key file cannot be read.
     #[error("failed to read license root key file")]
     RootKeyFile(#[source] FileError),
@@ -192,13 +198,10 @@ impl InputError {
             Self::AirgapNotAllowed { .. } => {
                 Some("ask the vendor for a license that allows air-gapped installations")
             }
-            Self::RegistryCa(_) => {
+            Self::RegistryCa(_) | Self::NoCertificate { .. } => {
                 Some("pass the path of a PEM file with certificates to --registry-ca")
             }
-            Self::Bundle(BundleError::NotAFile(_)) => Some("pass the path of an air-gap bundle"),
-            Self::Bundle(_) => Some(
-                "download the air-gap bundle again, and compare its size and digest with the vendor's",
-            ),
+            Self::Bundle(error) => Some(error.hint()),
             Self::BundleApp { .. } => Some("pass the bundle of this application"),
             Self::BundleField { .. } | Self::Format(_) => {
                 Some("ask the vendor for a bundle that KOTS can install")
