@@ -247,10 +247,13 @@ pub async fn serve(options: ServeOptions) -> Result<Running, ServeError> {
         secrets,
         cipher,
         root_keys,
+        surroundings: Surroundings {
+            cluster: target.for_templates(),
+            ..Surroundings::of_environment()
+        },
         target,
         namespace: options.namespace,
         registry_access: options.registry_access,
-        surroundings: Surroundings::of_environment(),
         release_endpoint: options
             .release_endpoint
             .or_else(|| env::read(env::REPLICATED_APP_ENDPOINT))

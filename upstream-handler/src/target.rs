@@ -10,8 +10,10 @@ pub(crate) mod manifests;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use kinds::context::AskCluster;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use wire::app::{DownstreamLogs, ResourceState};
@@ -156,6 +158,11 @@ pub trait Target: Debug + Send + Sync {
     /// not notice.
     async fn changed(&self) {
         std::future::pending::<()>().await;
+    }
+
+    /// The cluster that templates may ask; none where nothing runs.
+    fn for_templates(&self) -> Option<Arc<dyn AskCluster>> {
+        None
     }
 }
 

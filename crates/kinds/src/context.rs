@@ -5,9 +5,11 @@
 //! an operator gave is put into the text as it is and never evaluated, whatever it looks like.
 //!
 //! An unknown function or a failing one is an error that names function, file and line; nothing is
-//! silently left empty. Deliberately absent: the environment, the clock and a cluster. What is
-//! known of them is a field of [`World`]. Only sprig's own random functions draw from the system.
+//! silently left empty. Deliberately absent: the environment and the clock. What is known of them,
+//! and the cluster that may be asked, is a field of [`World`]. Only sprig's own random functions draw
+//! from the system.
 
+mod cluster;
 mod config;
 mod identity;
 mod images;
@@ -19,6 +21,7 @@ mod tls;
 mod version;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -29,6 +32,7 @@ use crate::license::License;
 pub(crate) use render::{Text, is_template};
 pub(crate) use tls::Pair;
 
+pub use cluster::{AskCluster, ClusterVersion};
 pub use images::{Domains, docker_config, domains};
 pub use render::{RenderError, Renderer, render_text};
 pub use tls::TlsPairs;
@@ -75,8 +79,8 @@ pub struct World {
     pub no_proxy: String,
     /// The name of the config map with private certificate authorities.
     pub private_ca_config_map: String,
-    /// The cluster; `None` gives what the original gives without one.
-    pub cluster: Option<Cluster>,
+    /// The cluster to ask; `None` gives what the original gives without one.
+    pub cluster: Option<Arc<dyn AskCluster>>,
 }
 
 impl Default for World {
@@ -93,21 +97,6 @@ impl Default for World {
             cluster: None,
         }
     }
-}
-
-/// What is known of a cluster.
-#[derive(Debug, Clone, Default)]
-pub struct Cluster {
-    /// The version, for example `v1.34.1`.
-    pub version: String,
-    /// The major version.
-    pub major: String,
-    /// The minor version.
-    pub minor: String,
-    /// The distribution, for example `openShift`.
-    pub distribution: String,
-    /// The number of nodes.
-    pub n_nodes: i64,
 }
 
 /// The version that is rendered.

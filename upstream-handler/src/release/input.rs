@@ -1,8 +1,10 @@
 //! What a build needs beside the release's files.
 
+use std::sync::Arc;
+
 use kinds::cipher::Cipher;
 use kinds::config::{ConfigValues, Generated};
-use kinds::context::{RegistrySettings, World};
+use kinds::context::{AskCluster, RegistrySettings, World};
 use kinds::installation::Installation;
 use kinds::license::VerifiedLicense;
 
@@ -71,7 +73,7 @@ pub enum Broken {
 pub(crate) const KOTS_VERSION: &str = "1.128.0";
 
 /// What templates may know of the place the server runs in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// The proxy for HTTP.
     pub http_proxy: String,
@@ -81,6 +83,8 @@ pub struct Surroundings {
     pub no_proxy: String,
     /// The name of the config map with private certificate authorities.
     pub private_ca_config_map: String,
+    /// The cluster that is deployed to.
+    pub cluster: Option<Arc<dyn AskCluster>>,
 }
 
 impl Surroundings {
@@ -92,6 +96,7 @@ impl Surroundings {
             https_proxy: read(env::HTTPS_PROXY),
             no_proxy: read(env::NO_PROXY),
             private_ca_config_map: read(env::SSL_CERT_CONFIGMAP),
+            cluster: None,
         }
     }
 
@@ -103,6 +108,7 @@ impl Surroundings {
             https_proxy: self.https_proxy.clone(),
             no_proxy: self.no_proxy.clone(),
             private_ca_config_map: self.private_ca_config_map.clone(),
+            cluster: self.cluster.clone(),
             ..World::default()
         }
     }

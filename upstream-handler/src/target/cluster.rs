@@ -4,6 +4,7 @@
 //! contents  what a version's tree holds      plan   what is done, in order (pure)
 //! carry     does it: dry run, removals, phases, Helm
 //! watch     follows what is there            states, causes, facts  what it means (pure)
+//! asked     what templates read of it        distribution  what nodes tell (pure)
 //! ```
 //!
 //! Objects are applied on the server's side as the field manager `kotsadm`. Only this module sees kube.
@@ -12,9 +13,11 @@
 //! asked of the API server.
 
 mod api;
+mod asked;
 mod carry;
 mod causes;
 mod contents;
+mod distribution;
 mod error;
 mod facts;
 mod helm;
@@ -36,6 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kinds::context::AskCluster;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::sync::{Mutex, Notify};
@@ -43,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 use wire::app::ResourceState;
 
 use api::Server;
+use asked::Asked;
 use carry::Carry;
 use contents::Contents;
 use output::Output;
@@ -76,6 +81,8 @@ impl Default for ClusterOptions {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     server: Server,
+    /// What templates ask.
+    asked: Asked,
     options: ClusterOptions,
     /// What is followed, by application and version.
     watches: Mutex<HashMap<(String, i64), Arc<Watch>>>,
@@ -100,8 +107,10 @@ impl Cluster {
         impatient.default_retry = false;
         let watching = Client::try_from(impatient).map_err(|it| failed(Box::from(it)))?;
         let client = Client::try_from(config).map_err(|it| failed(Box::from(it)))?;
+        let server = Server::new(client, watching);
         Ok(Self {
-            server: Server::new(client, watching),
+            asked: Asked::new(&server),
+            server,
             options,
             watches: Mutex::default(),
             changed: Arc::default(),
@@ -222,6 +231,10 @@ impl Target for Cluster {
 
     async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    fn for_templates(&self) -> Option<Arc<dyn AskCluster>> {
+        Some(Arc::new(self.asked.clone()))
     }
 }
 

@@ -427,3 +427,33 @@ pub(crate) async fn cut_off(site: &mut ClusterSite, point: &str) {
     assert_eq!(site.data("b").await, None, "{point}");
     assert!(site.data("c").await.is_some(), "{point}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_read_the_cluster() {
+    let mut site = ClusterSite::fake().await;
+    let kube = site.fake_kube();
+    kube.put_node("one", "8Gi");
+    let k3s = json!({ "metadata": { "name": "two", "labels": { "node.kubernetes.io/instance-type": "k3s" } } });
+    kube.put("nodes", "", "two", k3s);
+    let secret = json!({ "metadata": { "name": "old" }, "data": { "key": "c2VjcmV0" } });
+    kube.put("secrets", "shop", "old", secret);
+    let seen = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: seen}
+data:
+  facts: 'repl{{ KubernetesVersion }} repl{{ Distribution }} repl{{ NodeCount }}'
+  found: 'repl{{ (Lookup "v1" "Secret" Namespace "old").data.key | b64dec }}'
+  gone: 'repl{{ Lookup "v1" "Secret" Namespace "gone" }} repl{{ Lookup "a.b/v1" "C" "" "d" }}'
+  listed: 'repl{{ range (Lookup "v1" "Node" "" "").items }}repl{{ .kind }}/repl{{ .metadata.name }} repl{{ end }}'
+"#;
+    site.deploy(&[("seen.yaml", seen.to_owned())]).await.ok();
+    let data = site.get("v1", "ConfigMap", "shop", "seen").await.unwrap()["data"].clone();
+    let expected = json!({
+        "facts": "1.37.0 k3s 2",
+        "found": "secret",
+        "gone": "map[] map[]",
+        "listed": "Node/one Node/two ",
+    });
+    assert_eq!(data, expected);
+}

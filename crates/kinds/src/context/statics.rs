@@ -5,10 +5,10 @@ mod random;
 mod seal;
 mod tls;
 
-use gotemplate::{Func, FuncMap, GoTime, Map, Str, Type, Value, sprig};
+use gotemplate::{Func, FuncMap, GoTime, Str, Type, Value, sprig};
 
 use super::text::{base64_decode, base64_encode, constant, of_text, of_texts, text};
-use super::{TlsPairs, World};
+use super::{TlsPairs, World, cluster};
 use crate::yaml;
 
 /// All functions of the static context.
@@ -117,21 +117,7 @@ fn surroundings(functions: &mut FuncMap, world: &World) {
     functions.insert("NoProxy", constant(world.no_proxy.as_str()));
     functions.insert("PrivateCACert", constant(world.private_ca_config_map.as_str()));
     functions.insert("IsKurl", constant(false));
-    let cluster = world.cluster.clone().unwrap_or_default();
-    functions.insert("Distribution", constant(cluster.distribution));
-    functions.insert("NodeCount", constant(cluster.n_nodes));
-    // Without a cluster the original gives a version that compares, and empty parts.
-    let version = match world.cluster {
-        Some(_) => cluster.version.trim_start_matches('v').to_owned(),
-        None => "0.0.0+unknown".to_owned(),
-    };
-    functions.insert("KubernetesVersion", constant(version));
-    functions.insert("KubernetesMajorVersion", constant(cluster.major));
-    functions.insert("KubernetesMinorVersion", constant(cluster.minor));
-    let lookup = Func::new([Type::String, Type::String, Type::String, Type::String], |_| {
-        Ok(Map::new().into())
-    });
-    functions.insert("Lookup", lookup.typed());
+    functions.extend(cluster::functions(&world.cluster));
 }
 
 fn format_time(now: &GoTime, layout: &str) -> String {
