@@ -61,6 +61,7 @@ pub(crate) enum Verb {
     InfraLogs,
     AppPreflightsLogs,
     AppLogs,
+    TokenProbe,
 }
 
 /// A target and mode that are served.
@@ -208,6 +209,49 @@ pub(crate) const ROUTES: &[Route] = &[
     route("post", "/app/cancel", Verb::AppCancel, ALL, "Ask the step at work to end"),
 ];
 
+/// A route that the wizard asks for under another target's or mode's name, below `/api`.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    /// Who serves it.
+    of: (Target, Mode),
+    pub(crate) route: Route,
+}
+
+const fn aside(
+    of: (Target, Mode),
+    method: &'static str,
+    path: &'static str,
+    verb: Verb,
+    about: &'static str,
+) -> Aside {
+    Aside { of, route: route(method, path, verb, ALL, about) }
+}
+
+/// What the wizard asks for on the side.
+pub(crate) const ASIDES: [Aside; 3] = [
+    aside(
+        (Target::Kubernetes, Mode::Install),
+        "post",
+        "/linux/install/infra/setup",
+        Verb::InfraSetup,
+        "Prepare what the application needs around it on Kubernetes, as the wizard asks for it",
+    ),
+    aside(
+        (Target::Linux, Mode::Upgrade),
+        "get",
+        "/linux/install/installation/config",
+        Verb::TokenProbe,
+        "Whether a token still counts: 401 when it does not, else 404",
+    ),
+    aside(
+        (Target::Kubernetes, Mode::Upgrade),
+        "get",
+        "/kubernetes/install/installation/config",
+        Verb::TokenProbe,
+        "Whether a token still counts: 401 when it does not, else 404",
+    ),
+];
+
 fn handler(route: &Route) -> MethodRouter<Shared> {
     use crate::flow::Step;
 
@@ -239,6 +283,7 @@ fn handler(route: &Route) -> MethodRouter<Shared> {
             get(|site, query| events::logs(site, query, Step::AppPreflights))
         }
         Verb::AppLogs => get(|site, query| events::logs(site, query, Step::App)),
+        Verb::TokenProbe => get(frame::unknown_path),
     }
 }
 
@@ -252,18 +297,9 @@ pub(crate) fn router(site: &Shared) -> Router {
     for route in ROUTES.iter().filter(|it| it.is_of(target, mode)) {
         guarded = guarded.route(&format!("{}{}", site.flow.prefix(), route.path), handler(route));
     }
-    // The wizard asks for these two under another mode's or target's name: whether its token still counts,
-    // and for what an application needs around it on Kubernetes.
-    guarded = match (target, mode) {
-        (Target::Kubernetes, Mode::Install) => {
-            guarded.route("/api/linux/install/infra/setup", post(handlers::infra_setup))
-        }
-        (_, Mode::Upgrade) => {
-            let path = format!("/api/{}/install/installation/config", target.as_str());
-            guarded.route(&path, get(frame::unknown_path))
-        }
-        (Target::Linux, Mode::Install) => guarded,
-    };
+    for Aside { route, .. } in ASIDES.iter().filter(|it| it.of == (target, mode)) {
+        guarded = guarded.route(&format!("/api{}", route.path), handler(route));
+    }
     let open = Router::new()
         .route("/api/health", get(handlers::health))
         .route("/api/auth/login", post(auth::login))

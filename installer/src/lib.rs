@@ -15,6 +15,7 @@ mod infra;
 mod installation;
 mod kots;
 mod license;
+mod network;
 mod preflights;
 mod prepare;
 mod refusal;

@@ -13,11 +13,13 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// What is wrong with each field: its name and the words.
     pub(crate) fields: Vec<(String, String)>,
+    /// After how many seconds it may be asked for again.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), fields: Vec::new() }
+        Self { status, message: message.into(), fields: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn bad(message: impl Into<String>) -> Self {
@@ -48,7 +50,7 @@ impl Refusal {
 
     /// Fields that are wrong, in the order they were checked.
     pub(crate) fn fields(fields: Vec<(String, String)>) -> Self {
-        Self { status: 400, message: "field errors".to_owned(), fields }
+        Self { fields, ..Self::bad("field errors") }
     }
 
     /// The body.

@@ -69,13 +69,14 @@ pub(crate) enum ReleaseError {
         source: Box<airgap::ReleaseError>,
     },
     /// The bundle cannot be deployed.
-    #[error("the airgap bundle {place} cannot be used")]
+    #[error("the airgap bundle {place} cannot be used: {why}{next}")]
     Bundle {
         /// Where it is.
         place: String,
         /// The cause.
-        #[source]
-        source: Box<airgap::BundleError>,
+        why: String,
+        /// What to do, behind `; `; empty when the cause says it.
+        next: &'static str,
     },
     /// A document of a known kind cannot be read.
     #[error("{path}: the {kind} cannot be read")]

@@ -52,7 +52,8 @@ pub(super) async fn login(State(site): State<Shared>, request: Request) -> Answe
 
 fn slow_down(wait: Duration) -> Refusal {
     let seconds = wait.as_secs() + 1;
-    Refusal::new(429, format!("too many wrong passwords: try again in {seconds} s"))
+    let words = format!("too many wrong passwords: try again in {seconds} s");
+    Refusal { retry_after: Some(seconds), ..Refusal::new(429, words) }
 }
 
 fn address_of(request: &Request) -> IpAddr {

@@ -47,9 +47,8 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
     }
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(refusal.body())).into_response();
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        // The sentence has the exact time; a client that does not read it waits the longest.
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    if let Some(seconds) = refusal.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

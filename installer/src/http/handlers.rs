@@ -15,27 +15,19 @@ use super::views;
 use crate::flow::Step;
 use crate::refusal::Refusal;
 use crate::site::{Shared, Site};
-use crate::{answers, app, infra, installation, preflights, runner};
+use crate::{answers, app, infra, installation, network, preflights, runner};
 
 pub(super) async fn health() -> Answer<Health> {
     answer(Ok::<_, Refusal>(Health { status: "ok" }))
 }
 
-/// The machine's interfaces that have a way out, by the kernel's list.
+/// The machine's interfaces that are up and have an IPv4 address, but for those of pods.
 #[cfg_attr(not(feature = "fixture"), expect(unused_variables, reason = "tests let it fail"))]
 pub(super) async fn network_interfaces(State(site): State<Shared>) -> Answer<NetworkInterfaces> {
     #[cfg(feature = "fixture")]
     crate::fixture::fault(&site, "console").await?;
-    let listed = tokio::fs::read_to_string("/proc/net/dev").await;
-    let names = listed.map(|text| interfaces(&text)).map_err(|error| Refusal::internal(&error));
+    let names = network::interfaces().map_err(|error| Refusal::internal(&error));
     answer(names.map(|network_interfaces| NetworkInterfaces { network_interfaces }))
-}
-
-fn interfaces(text: &str) -> Vec<String> {
-    let names = text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
-    let mut names: Vec<String> = names.filter(|it| *it != "lo").map(str::to_owned).collect();
-    names.sort();
-    names
 }
 
 pub(super) async fn config_template(State(site): State<Shared>, body: Body) -> Answer<AppConfig> {
@@ -173,13 +165,4 @@ pub(super) async fn app_cancel(State(site): State<Shared>) -> Answer<StepWithLog
 async fn with_logs(site: &Site, step: Step) -> Result<StepWithLogs, Refusal> {
     let status = site.store.status(step).await?;
     Ok(StepWithLogs { status, logs: site.store.log_text(step).await? })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn interfaces_are_listed_but_for_the_loopback() {
-        let text = "Inter-| Receive\n face |bytes\n    lo: 1 2\n  eth1: 3 4\n  eth0: 5 6\n";
-        assert_eq!(super::interfaces(text), ["eth0", "eth1"]);
-    }
 }

@@ -17,7 +17,7 @@ use super::types::{
     InstallationConfig, InstallationConfigBody, LogPage, LoginRequest, LoginResponse,
     NetworkInterfaces, StateBody, Status, StepWithLogs,
 };
-use super::{ROUTES, Route, SERVED, Verb};
+use super::{ASIDES, Aside, ROUTES, Route, SERVED, Verb};
 
 /// A body of a request or an answer.
 type Shape = Option<&'static str>;
@@ -196,26 +196,32 @@ fn operations() -> Vec<Operation> {
             &[400],
         ),
     ];
+    let of_flow = |route: &Route, path: String| {
+        let (request, reply, query, refusals) = shapes(route);
+        let name = path.trim_start_matches('/').replace(['/', '-'], "_");
+        Operation {
+            method: route.method,
+            id: format!("{}_{name}", route.method),
+            tag: if path.starts_with("/linux/") { "linux" } else { "kubernetes" },
+            path,
+            about: route.about,
+            request,
+            reply,
+            query,
+            refusals,
+            is_open: false,
+        }
+    };
     for (target, mode) in SERVED {
-        for route in ROUTES.iter().filter(|it| it.is_of(target, mode)) {
-            let (request, reply, query, refusals) = shapes(route);
-            let below = format!("/{}/{}", target.as_str(), mode.as_str());
-            let name = route.path.trim_start_matches('/').replace(['/', '-'], "_");
-            operations.push(Operation {
-                method: route.method,
-                id: format!("{}_{}_{}_{name}", route.method, target.as_str(), mode.as_str()),
-                path: format!("{below}{}", route.path),
-                tag: match target {
-                    crate::flow::Target::Linux => "linux",
-                    crate::flow::Target::Kubernetes => "kubernetes",
-                },
-                about: route.about,
-                request,
-                reply,
-                query,
-                refusals,
-                is_open: false,
-            });
+        let below = format!("/{}/{}", target.as_str(), mode.as_str());
+        let routes = ROUTES.iter().filter(|it| it.is_of(target, mode));
+        operations.extend(routes.map(|it| of_flow(it, format!("{below}{}", it.path))));
+    }
+    for Aside { route, .. } in &ASIDES {
+        // One of them is a real route of another mode, which declares the probe's 404 as well.
+        let is_there = |it: &Operation| it.path == route.path && it.method == route.method;
+        if !operations.iter().any(is_there) {
+            operations.push(of_flow(route, route.path.to_owned()));
         }
     }
     operations
@@ -231,7 +237,9 @@ fn shapes(route: &Route) -> Shapes {
         Verb::ConfigPatch => {
             (Some("ConfigValuesBody"), Some("ConfigValuesBody"), RETRY, &[400, 409, 413])
         }
-        Verb::InstallationConfig => (None, Some("InstallationConfigBody"), None, &[]),
+        // 404 where an upgrade answers the wizard's question for its token.
+        Verb::InstallationConfig => (None, Some("InstallationConfigBody"), None, &[404]),
+        Verb::TokenProbe => (None, None, None, &[0, 404]),
         Verb::InstallationConfigure => {
             (Some("InstallationConfig"), Some("Status"), RETRY, &[400, 409, 413])
         }

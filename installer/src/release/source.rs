@@ -4,12 +4,13 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use airgap::{Bundle, Limits, ReleaseFile};
+use airgap::{ArchiveError, Bundle, BundleError, GzipError, Limits, ReleaseFile};
 use kinds::yaml;
 use serde::Deserialize;
 use upstream::{Client, ReleaseMeta, ReleaseQuery};
 
 use super::{Identity, Release, ReleaseError};
+use crate::refusal::chain;
 
 /// The largest file of a release folder, in bytes, and of all together.
 const FOLDER_BYTES: u64 = 256 << 20;
@@ -113,9 +114,10 @@ fn from_files(path: &Path) -> Result<Release, ReleaseError> {
 }
 
 fn from_bundle(path: &Path) -> Result<Release, ReleaseError> {
-    let failed = |source| ReleaseError::Bundle {
+    let failed = |error: BundleError| ReleaseError::Bundle {
         place: path.display().to_string(),
-        source: Box::new(source),
+        why: chain(&error),
+        next: next(&error),
     };
     let limits = Limits::default();
     let check = Bundle::check(path, &limits, &mut |_| ControlFlow::Continue(())).map_err(failed)?;
@@ -134,6 +136,39 @@ fn from_bundle(path: &Path) -> Result<Release, ReleaseError> {
         ..Identity::default()
     };
     Release::new(identity, &files)
+}
+
+const DAMAGED: &str = "; it is damaged: copy or download it again";
+
+/// What to do about a bundle that cannot be used.
+fn next(error: &BundleError) -> &'static str {
+    match error {
+        BundleError::Stat(_)
+        | BundleError::Folder(_)
+        | BundleError::NotAFile(_)
+        | BundleError::Archive(ArchiveError::Gzip(GzipError::NotGzip(..)))
+        | BundleError::Missing { .. } => {
+            "; name the .airgap file of the release by --airgap-bundle"
+        }
+        BundleError::Archive(error)
+        | BundleError::Near { source: error, .. }
+        | BundleError::SavedImage { source: error, .. }
+        | BundleError::App(error)
+            if error.is_cut_short() =>
+        {
+            "; it did not arrive whole: copy or download it again"
+        }
+        BundleError::Empty(_) => "; it did not arrive: copy or download it again",
+        BundleError::Content { .. } => DAMAGED,
+        BundleError::Archive(error)
+        | BundleError::Near { source: error, .. }
+        | BundleError::App(error)
+            if matches!(error, ArchiveError::Gzip(_) | ArchiveError::Header { .. }) =>
+        {
+            DAMAGED
+        }
+        _ => "",
+    }
 }
 
 fn open(path: &Path) -> Result<File, ReleaseError> {

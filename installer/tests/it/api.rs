@@ -30,7 +30,8 @@ fn a_token_is_had_for_the_password_and_needed_for_the_rest() {
     }
     let limited = manager.post("/api/auth/login", &json!({ "password": "wrong" }));
     assert_eq!(limited.status, 429, "{limited:?}");
-    assert!(limited.headers.contains_key("retry-after"));
+    assert_eq!(limited.told(), "429 too many wrong passwords: try again in 1 s");
+    assert_eq!(limited.headers["retry-after"], "1");
 }
 
 #[test]

@@ -133,12 +133,21 @@ fn a_bundle_that_does_not_fit_is_refused() {
     Error: this upgrade requires installing intermediate version(s) first: 1.0.5. Please go through this upgrade path before upgrading to 1.1.0
     1
     ");
-    std::fs::write(site.path("torn.airgap"), "no bundle").unwrap();
-    let torn = upgrade(&site, &["--airgap-bundle", &bundle("torn")]);
-    assert!(
-        torn.starts_with("Error: the airgap bundle FOLDER/torn.airgap cannot be used: "),
-        "{torn}"
-    );
+    let whole = std::fs::read(site.path("1.1.0.airgap")).unwrap();
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 0xff;
+    let others: [(&str, &[u8], &str); 4] = [
+        ("torn", b"no bundle", "; name the .airgap file of the release by --airgap-bundle\n1"),
+        ("empty", b"", "; it did not arrive: copy or download it again\n1"),
+        ("cut", &whole[..1500], "; it did not arrive whole: copy or download it again\n1"),
+        ("damaged", &damaged, "; it is damaged: copy or download it again\n1"),
+    ];
+    for (name, bytes, next) in others {
+        std::fs::write(site.path(&format!("{name}.airgap")), bytes).unwrap();
+        let told = upgrade(&site, &["--airgap-bundle", &bundle(name)]);
+        let begins = format!("Error: the airgap bundle FOLDER/{name}.airgap cannot be used: ");
+        assert!(told.starts_with(&begins) && told.ends_with(next), "{told}");
+    }
 }
 
 #[test]
