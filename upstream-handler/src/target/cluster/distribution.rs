@@ -135,7 +135,7 @@ mod tests {
             (
                 vec![
                     labelled(
-                        json!({ "node.k0sproject.io/role": "", "kots.io/embedded-cluster-role": "" }),
+                        &json!({ "node.k0sproject.io/role": "", "kots.io/embedded-cluster-role": "" }),
                     ),
                     aws,
                 ],
