@@ -120,6 +120,7 @@ async fn resolve(
     let way = Way::prepare(&args.reach, &[], &args.images).await?;
     let (signals, progress) = (signals.clone(), printer.progress());
     let task = tokio::task::spawn_blocking(move || {
+        plan::registry_is_one(&args.images)?;
         let folder = state_dir(&args.run).map(|it| it.join("bundles"));
         let index = inputs::index(&args.bundle, folder.as_deref(), &mut |it| {
             progress(it.read, it.total);

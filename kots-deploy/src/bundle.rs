@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use crate::deploy::args::Output;
 use crate::deploy::inputs::InputError;
 use crate::deploy::run::default_state_dir;
-use crate::output::{error, progress::Progress, style};
+use crate::output::{counted, error, progress::Progress, style};
 use crate::registry::settings::SettingsError;
 use args::{BundleArgs, BundleCommand, ImagesFrom};
 
@@ -83,20 +83,16 @@ impl CommandError {
         match self {
             Self::Bundle { source, .. } => source.hint(),
             Self::NotWhole { .. } => "ask the vendor for a bundle that holds all of it",
-            Self::Make(MakeError::Unnamed { .. }) => {
-                "name images as `skopeo copy docker://NAME oci:FOLDER:NAME` does"
+            Self::Make(error @ MakeError::Blob { source, .. }) => {
+                pull_error(source).map_or_else(|| error.hint(), PullError::hint)
             }
-            Self::Make(MakeError::Collision(..)) => "pass --format oci, which keeps whole names",
-            Self::Make(MakeError::Image { .. }) => "`kots airgap inspect` lists what is missing",
-            Self::Make(MakeError::Blob { source, .. }) => {
-                pull_error(source).map_or("", PullError::hint)
-            }
+            Self::Make(error) => error.hint(),
             Self::NoImages(_) => "list them there, or leave --pull out",
             Self::Registry(error) => error.hint(),
             Self::Client(_) => "pass the path of a PEM file with certificates to --registry-ca",
             Self::Input(error) => error.hint().unwrap_or_default(),
             Self::Pull(error) => error.hint(),
-            Self::Make(_) | Self::Interrupted => "",
+            Self::Interrupted => "run the same command again",
         }
     }
 }
@@ -231,17 +227,17 @@ impl Console<'_> {
 
     fn made(&self, out: &Path, made: &Made) {
         let mut text = format!(
-            "{}: {}, {} images with {} blobs, {}\n",
+            "{}: {}, {} with {}, {}\n",
             out.display(),
             size(made.size),
-            made.images,
-            made.blobs,
+            counted(made.images, "image"),
+            counted(made.blobs, "blob"),
             made.sha256
         );
         if made.left_out > 0 {
-            let (n, bytes) = (made.left_out, size(made.left_out_bytes));
+            let (layers, bytes) = (counted(made.left_out, "layer"), size(made.left_out_bytes));
             // Writing to a text never fails.
-            let _ = writeln!(text, "left out {n} layers of {bytes}, which the registry must have");
+            let _ = writeln!(text, "left out {layers} of {bytes}, which the registry must have");
         }
         self.print(&text, || {
             json!({

@@ -110,6 +110,11 @@ pub(crate) fn style(progress: ProgressStyle, output: Output) -> Style {
     }
 }
 
+/// `1 image`, `2 images`.
+pub(crate) fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
 fn target(target: &DeployTarget) -> String {
     let place = format!("channel {}, sequence {}", target.channel_id, target.channel_sequence);
     match (target.version_label.as_str(), target.channel_id.as_str()) {

@@ -12,7 +12,7 @@ use wire::report::{DeployReport, DeployTarget};
 use crate::cluster::{Cluster, Surroundings};
 use crate::deploy::args::{ArgsError, ClusterArgs, ImageArgs, RunArgs, check_bundle_path};
 use crate::deploy::inputs;
-use crate::deploy::plan::{PlanError, push_of};
+use crate::deploy::plan::{PlanError, push_of, registry_is_one};
 use crate::deploy::run::{interrupted, open_journal, rejected, state_dir, unjournalled};
 use crate::output::Printer;
 use crate::output::report::{Known, document};
@@ -108,6 +108,7 @@ async fn resolve(
 ) -> Result<ImagePush, PlanError> {
     let (signals, progress) = (signals.clone(), printer.progress());
     let task = tokio::task::spawn_blocking(move || {
+        registry_is_one(&args.images)?;
         let folder = state_dir(&args.run).map(|it| it.join("bundles"));
         let index = inputs::index(&args.bundle, folder.as_deref(), &mut |it| {
             progress(it.read, it.total);

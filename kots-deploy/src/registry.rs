@@ -18,6 +18,7 @@ use steps::Failure;
 use tokio::time::Instant;
 
 use crate::deploy::args::ImageArgs;
+use crate::output::counted;
 use settings::Chosen;
 pub use tell::{Browser, Bullets};
 
@@ -85,10 +86,10 @@ impl ImagePush {
 
     /// How many images and artifacts there are, in words.
     pub fn count(&self) -> String {
-        let images = self.index.images.len();
+        let images = counted(self.index.images.len(), "image");
         match self.index.artifacts.len() {
-            0 => format!("{images} images"),
-            artifacts => format!("{images} images and {artifacts} artifacts"),
+            0 => images,
+            artifacts => format!("{images} and {}", counted(artifacts, "artifact")),
         }
     }
 }

@@ -31,6 +31,9 @@ use crate::{
     tar::{ArchiveError, EntryKind, TarReader},
 };
 
+/// How much of a bundle is decompressed to find out whose it is. Producers put `airgap.yaml` first.
+const PEEK: u64 = 16 << 20;
+
 /// How far a check is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -115,6 +118,23 @@ impl Bundle {
             limits: limits.bundle,
             mark,
         })
+    }
+
+    /// What a bundle says of itself, when that stands at its start: for refusing one of another application before
+    /// gigabytes of it are read. `None` when it stands elsewhere or cannot be read; a check or an index tells why.
+    pub fn peek(path: &Path, limits: &Limits) -> Option<Airgap> {
+        let (file, _) = open(path).ok()?;
+        let mut tar = TarReader::new(Gunzip::new(file, &limits.bundle), &limits.bundle);
+        while let Some(entry) = tar.next_entry().ok()? {
+            if entry.kind == EntryKind::File && entry.name == AIRGAP_YAML {
+                let text = read_airgap_yaml(&mut tar, entry.size, limits.airgap_yaml).ok()?;
+                return Airgap::parse(&text).ok();
+            }
+            if tar.position().saturating_add(entry.size) > PEEK {
+                break;
+            }
+        }
+        None
     }
 
     /// The bytes of `app.tar.gz` of a bundle that was checked, for sending. They are compared with what the check saw:

@@ -17,13 +17,14 @@ mod points;
 mod resolve;
 mod store;
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use facts::{EntryFact, Facts, SectionFact};
 use kinds::airgap::Airgap;
 pub(crate) use manifest::oci_index;
 pub use manifest::{Descriptor, Manifest};
 pub use patch::{Patch, PatchFrom};
+use points::Points;
 pub(crate) use resolve::Content;
 pub use resolve::Parts;
 pub use store::IndexStore;
@@ -178,7 +179,7 @@ pub struct Index {
     /// What the bundle leaves out, if it is a patch.
     pub patch: Option<Patch>,
     /// Where the stream can be entered, in its order.
-    pub(crate) points: Arc<[Point]>,
+    pub(crate) points: Points,
     pub(crate) mark: Mark,
     facts: Facts,
     limits: Limits,
@@ -257,14 +258,14 @@ impl Index {
             oci_indexes: pass.oci_indexes,
             archives: pass.archives,
         };
-        Self::from_facts(facts, airgap, mark, points, limits)
+        Self::from_facts(facts, airgap, mark, Points::found(points), limits)
     }
 
     fn from_facts(
         facts: Facts,
         airgap: Airgap,
         mark: Mark,
-        points: Vec<Point>,
+        points: Points,
         limits: &Limits,
     ) -> Result<Self, BundleError> {
         let patch =
@@ -307,7 +308,7 @@ impl Index {
             images,
             artifacts,
             patch,
-            points: points.into(),
+            points,
             mark,
             facts,
             limits: *limits,

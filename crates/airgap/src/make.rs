@@ -12,6 +12,7 @@ mod source;
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Read, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -146,6 +147,9 @@ pub enum MakeError {
     /// Two bundles of different applications.
     #[error("the bundles are of two applications, `{0}` and `{1}`")]
     Apps(String, String),
+    /// The bundle would take the place of what it is made of.
+    #[error("{0:?} is what the bundle is made of, and would be overwritten")]
+    Overwrites(PathBuf),
     /// Writing failed.
     #[error("failed to write {path:?}")]
     Write {
@@ -155,6 +159,38 @@ pub enum MakeError {
         #[source]
         source: WriteError,
     },
+}
+
+impl MakeError {
+    /// Says what a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "check that the path is right and may be read",
+            Self::Kind { .. } => "take it out: a bundle holds regular files and folders",
+            Self::NoFiles(_) => "pass the folder with the manifests of the release to --release",
+            Self::TooLarge { .. } | Self::Reference(_) => {
+                "correct it, then run the same command again"
+            }
+            Self::Metadata { .. } => {
+                "pass a file with `apiVersion: kots.io/v1beta1` and `kind: Airgap` to --airgap-yaml"
+            }
+            Self::Field(_) => "add it, then run the same command again",
+            Self::NoLayout { .. } | Self::Unnamed { .. } => {
+                "name images as `skopeo copy docker://NAME oci:FOLDER:NAME` does"
+            }
+            Self::Image { .. } => "`kots airgap inspect` lists what is missing",
+            Self::Collision(..) => "pass --format oci, which keeps whole names",
+            Self::Size { .. } | Self::Blob { .. } | Self::Content { .. } => {
+                "copy the image there again, then run the same command again"
+            }
+            Self::Bundle { source, .. } => source.hint(),
+            Self::Apps(..) => "pass two bundles of one application",
+            Self::Overwrites(_) => "write the bundle to another path",
+            Self::Write { .. } => {
+                "check that its folder is there, may be written to and has room, then run the same command again"
+            }
+        }
+    }
 }
 
 /// What was made.
@@ -182,6 +218,11 @@ fn read_error(path: &Path) -> impl FnOnce(io::Error) -> MakeError {
 fn write_error(path: &Path) -> impl FnOnce(WriteError) -> MakeError {
     let path = path.to_owned();
     |source| MakeError::Write { path, source }
+}
+
+/// Device and inode of what is at `path`, if anything is.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
 }
 
 /// A small file.
@@ -248,7 +289,11 @@ impl Write for Counted {
 }
 
 impl Output {
-    fn create(path: &Path) -> Result<Self, MakeError> {
+    /// Begins to write `path`, unless that is one of the `sources` (device and inode).
+    fn create(path: &Path, sources: &[(u64, u64)]) -> Result<Self, MakeError> {
+        if identity(path).is_some_and(|it| sources.contains(&it)) {
+            return Err(MakeError::Overwrites(path.to_owned()));
+        }
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.part", std::process::id()));
         let part = path.with_file_name(name);

@@ -1,6 +1,7 @@
 //! The bytes of parts of a bundle, for sending.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -71,7 +72,7 @@ impl Sections {
         Ok(Self {
             path: path.to_owned(),
             mark,
-            points: Arc::clone(&index.points),
+            points: Arc::clone(index.points.get()),
             plain_size: index.plain_size,
             wanted,
             compares: true,
@@ -86,8 +87,9 @@ impl Sections {
     }
 
     /// Splits sections of the bundle that `index` describes into at most `most` runs that can be read at once, each by
-    /// [`Sections`] of its own. They follow one another in the order of the bundle and hold about the same bytes. There are
-    /// fewer where the stream cannot be entered near enough to where a run would begin.
+    /// [`Sections`] of its own. They follow one another in the order of the bundle and hold about the same bytes: each
+    /// begins where the stream can be entered with the least that is decompressed for nothing. There are fewer where that
+    /// is too much.
     pub fn runs(
         index: &Index,
         wanted: impl IntoIterator<Item = Section>,
@@ -97,24 +99,26 @@ impl Sections {
         wanted.sort_unstable();
         wanted.dedup();
         let total: u64 = wanted.iter().map(|it| it.size).sum();
-        let share = total / (most.max(1) as u64) + 1;
+        let most = most.max(1) as u64;
+        let share = total / most + 1;
+        let (points, mut before) = (index.points.get(), 0);
+        let starts: Vec<Start> = wanted
+            .iter()
+            .map(|it| {
+                let point = last_before(points, it.offset).map_or(0, |point| point.offset);
+                let start = Start { before, lost: it.offset - point };
+                before += it.size;
+                start
+            })
+            .collect();
+        let begins: BTreeSet<usize> =
+            (1..most).filter_map(|run| best(&starts, share * run, share)).collect();
         let mut runs: Vec<Vec<Section>> = Vec::new();
-        let mut full = 0;
-        for section in wanted {
-            let begins = runs.is_empty()
-                || (full >= share * runs.len() as u64 && {
-                    let point =
-                        last_before(&index.points, section.offset).map_or(0, |it| it.offset);
-                    // What is decompressed for nothing must be little beside what the run gives.
-                    (section.offset - point) * 2 <= share
-                });
-            if begins {
-                runs.push(Vec::new());
+        for (at, section) in wanted.into_iter().enumerate() {
+            match runs.last_mut().filter(|_| !begins.contains(&at)) {
+                Some(run) => run.push(section),
+                None => runs.push(vec![section]),
             }
-            if let Some(run) = runs.last_mut() {
-                run.push(section);
-            }
-            full += section.size;
         }
         runs
     }
@@ -195,6 +199,26 @@ impl Sections {
     }
 }
 
+/// A section with which a run may begin.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    /// Wanted bytes before it.
+    before: u64,
+    /// Bytes that are decompressed for nothing to get there.
+    lost: u64,
+}
+
+/// The section with which the run begins that has `ideal` wanted bytes before it, of runs of `share` bytes: near there the
+/// one for which least is lost, else the first after it. None when too much is lost beside what the run gives.
+fn best(starts: &[Start], ideal: u64, share: u64) -> Option<usize> {
+    let fits = |it: &Start| it.before > 0 && it.lost * 2 <= share;
+    let all = || starts.iter().enumerate().filter(|(_, it)| fits(it));
+    let near = all().filter(|(_, it)| it.before.abs_diff(ideal) <= share / 5);
+    near.min_by_key(|(_, it)| (it.lost, it.before.abs_diff(ideal)))
+        .or_else(|| all().find(|(_, it)| it.before >= ideal))
+        .map(|it| it.0)
+}
+
 /// The last place from which what begins at `offset` can be read.
 fn last_before(points: &[Point], offset: u64) -> Option<&Point> {
     points[..points.partition_point(|it| it.offset <= offset)].last()
@@ -234,5 +258,25 @@ impl Read for Sections {
             return Err(io::Error::new(io::ErrorKind::InvalidData, BundleError::Changed));
         }
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_begins_where_least_is_lost() {
+        let starts = |all: &[(u64, u64)]| -> Vec<Start> {
+            all.iter().map(|&(before, lost)| Start { before, lost }).collect()
+        };
+        // Near the middle of 200 the second of them is just behind a place to enter.
+        let some = starts(&[(0, 0), (85, 20), (95, 2), (101, 9), (130, 0)]);
+        assert_eq!(best(&some, 100, 100), Some(2));
+        // None is near: the first after it, unless getting there costs half of what the run gives.
+        let large = starts(&[(0, 0), (60, 0), (150, 50), (160, 7)]);
+        assert_eq!(best(&large, 100, 100), Some(2));
+        assert_eq!(best(&starts(&[(0, 0), (60, 0), (150, 51)]), 100, 100), None);
+        assert_eq!(best(&starts(&[(0, 0)]), 100, 100), None);
     }
 }

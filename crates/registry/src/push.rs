@@ -249,7 +249,12 @@ impl Shared {
     ///
     /// The fault, when it will not pass or there is no time left.
     async fn wait(&self, what: &str, fault: Fault, attempt: u32) -> Result<(), Fault> {
-        let Some(pause) = self.patience.pause(&fault, attempt, Instant::now()) else {
+        let now = Instant::now();
+        let Some(pause) = self.patience.pause(&fault, attempt, now) else {
+            if fault.passes() {
+                let why = self.patience.why_over(now);
+                return Err(Fault::GivenUp { fault: Box::new(fault), why });
+            }
             return Err(fault);
         };
         self.tell(&Event::Waiting { what, fault: &fault, attempt, pause });

@@ -144,6 +144,30 @@ pub enum Progress {
     },
     /// What the step is looking at, such as "2 of 3 resources ready".
     Text(String),
+    /// The same for people and, in fields, for programs.
+    Detailed {
+        /// For people.
+        text: String,
+        /// For programs.
+        fields: Map<String, Value>,
+        /// Something ended with it, so it is not to be left out because it comes soon after another.
+        is_milestone: bool,
+    },
+}
+
+impl Progress {
+    /// The fields for programs; none of a text, which is for people.
+    pub(crate) fn fields(&self) -> Option<Map<String, Value>> {
+        match self {
+            Self::Bytes { done, total } => {
+                let mut fields = Map::from_iter([("done".to_owned(), (*done).into())]);
+                fields.extend(total.map(|it| ("total".to_owned(), it.into())));
+                Some(fields)
+            }
+            Self::Text(_) => None,
+            Self::Detailed { fields, .. } => Some(fields.clone()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use airgap::{Digest, Image, ImageKind, Index};
 use serde_json::{Value, json};
 use steps::render::size;
 
+use crate::output::counted;
+
 /// How often each blob is used.
 type Uses = BTreeMap<Digest, usize>;
 
@@ -77,7 +79,10 @@ fn write_text(out: &mut String, path: &Path, index: &Index) -> std::fmt::Result 
     let required = if airgap.is_required { ", required" } else { "" };
     let release = index.release().map_or_else(
         || "missing".to_owned(),
-        |(section, files)| format!("{files} files, {}", size(section.size)),
+        |(section, files)| {
+            let files = counted(usize::try_from(files).unwrap_or(usize::MAX), "file");
+            format!("{files}, {}", size(section.size))
+        },
     );
     writeln!(out, "Release:      {release}{required}")?;
     for release in &airgap.required_releases {
@@ -96,7 +101,7 @@ fn write_text(out: &mut String, path: &Path, index: &Index) -> std::fmt::Result 
             or_none(&patch.from.version_label),
             patch.from.sha256
         )?;
-        writeln!(out, "Left out:     {} layers of {}", patch.blobs.len(), size(bytes))?;
+        writeln!(out, "Left out:     {} of {}", counted(patch.blobs.len(), "layer"), size(bytes))?;
     }
     write_images(out, index)?;
     for artifact in &index.artifacts {
@@ -120,9 +125,9 @@ fn write_images(out: &mut String, index: &Index) -> std::fmt::Result {
     let n_shared = uses.values().filter(|it| **it > 1).count();
     writeln!(
         out,
-        "Images:       {} with {} blobs of {}, {n_shared} of them shared\n",
+        "Images:       {} with {} of {}, {n_shared} of them shared\n",
         index.images.len(),
-        uses.len(),
+        counted(uses.len(), "blob"),
         size(stored)
     )?;
     let width =

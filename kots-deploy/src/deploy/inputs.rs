@@ -129,7 +129,8 @@ pub struct Read {
     pub index: Option<Arc<Index>>,
 }
 
-/// Reads a bundle through once and checks that it is one, is whole, is of `app` and of a channel `license` has.
+/// Reads a bundle through once and checks that it is one, is whole, and `fits`, with a licence that allows bundles. What
+/// it says of itself is looked at first, for all of it may take minutes to read.
 ///
 /// # Errors
 ///
@@ -137,13 +138,15 @@ pub struct Read {
 pub fn bundle(
     path: &Path,
     reading: &Reading,
-    license: &VerifiedLicense,
-    license_path: &Path,
-    app: &str,
+    (license, license_path): (&VerifiedLicense, &Path),
+    fits: &dyn Fn(&Airgap) -> Result<(), InputError>,
     on_progress: &mut dyn FnMut(airgap::Progress) -> ControlFlow<()>,
 ) -> Result<Read, InputError> {
     if !license.license.is_airgap_supported {
         return Err(InputError::AirgapNotAllowed { path: license_path.display().to_string() });
+    }
+    if let Some(airgap) = Bundle::peek(path, &Limits::default()) {
+        fits(&airgap)?;
     }
     let read = match reading {
         Reading::Release => {
@@ -155,7 +158,7 @@ pub fn bundle(
             Read { check: index.check().map_err(unread)?, index: Some(index) }
         }
     };
-    fits(&read.check.airgap, license, app)?;
+    fits(&read.check.airgap)?;
     Ok(read)
 }
 
@@ -193,7 +196,12 @@ fn supported(airgap: &Airgap) -> Result<(), InputError> {
     Err(InputError::Format(airgap.format.clone()))
 }
 
-fn fits(airgap: &Airgap, license: &VerifiedLicense, app: &str) -> Result<(), InputError> {
+/// Checks that a bundle is of `app` and of a channel `license` has.
+///
+/// # Errors
+///
+/// Says which of these it is not.
+pub fn fits(airgap: &Airgap, license: &VerifiedLicense, app: &str) -> Result<(), InputError> {
     // The field is optional; where it is there it must fit.
     if !airgap.app_slug.is_empty() && airgap.app_slug != app {
         return Err(InputError::BundleApp {

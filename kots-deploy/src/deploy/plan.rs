@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use airgap::{BundleCheck, Index};
 use jiff::Timestamp;
+use kinds::airgap::Airgap;
 use kinds::license::VerifiedLicense;
 use registry::{Endpoint, EndpointError};
 use sha2::{Digest as _, Sha256};
@@ -149,10 +150,14 @@ pub fn resolve(
     };
     let keys = inputs::root_keys(&args.license_root_keys)?;
     let license = inputs::license(license_path, &keys, &args.slug, now)?;
+    registry_is_one(&args.images)?;
     let reading = reading(&args.images, &args.run);
+    let fits = |it: &Airgap| {
+        inputs::fits(it, &license, &args.slug)?;
+        fits_flags(args, it)
+    };
     let inputs::Read { check, index } =
-        inputs::bundle(bundle, &reading, &license, license_path, &args.slug, on_progress)?;
-    fits_flags(args, &check)?;
+        inputs::bundle(bundle, &reading, (&license, license_path), &fits, on_progress)?;
     answers::check(&args.config_values, &values, &check, &license, &args.slug, now)
         .map_err(InputError::from)?;
     let images = images(bundle, index, &args.images)?;
@@ -168,11 +173,10 @@ pub fn resolve(
 }
 
 /// A bundle says itself which release it is; flags that say otherwise are a mistake somewhere.
-fn fits_flags(args: &DeployArgs, check: &BundleCheck) -> Result<(), InputError> {
+fn fits_flags(args: &DeployArgs, airgap: &Airgap) -> Result<(), InputError> {
     let other = |what, flag, found: &str, given: String| {
         Err(InputError::OtherTarget { what, flag, found: found.to_owned(), given })
     };
-    let airgap = &check.airgap;
     if !args.channel_id.is_empty() && args.channel_id != airgap.channel_id {
         return other("channel", "channel-id", &airgap.channel_id, args.channel_id.clone());
     }
@@ -217,6 +221,19 @@ fn in_place(args: &ImageArgs, reason: &'static str) -> Result<Images, PlanError>
     }
     Endpoint::parse(&args.registry, &args.namespace, args.scheme())?;
     Ok(Images::InPlace { args: Box::new(args.clone()), reason })
+}
+
+/// Looks at what was typed of a registry, before a bundle is read for minutes.
+///
+/// # Errors
+///
+/// When it cannot be one, or the certificates of its authority cannot be read.
+pub fn registry_is_one(args: &ImageArgs) -> Result<(), PlanError> {
+    if !args.registry.is_empty() {
+        Endpoint::parse(&args.registry, &args.namespace, args.scheme())?;
+    }
+    args.ca.as_deref().map(inputs::registry_ca).transpose()?;
+    Ok(())
 }
 
 /// What is pushed of a bundle that holds images.

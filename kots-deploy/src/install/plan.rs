@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
+use kinds::airgap::Airgap;
 use kinds::config::ConfigValues;
 use kinds::license::VerifiedLicense;
 use steps::RunKey;
@@ -48,9 +49,11 @@ pub fn resolve(
     let mut input = None;
     let mut images = Images::None(ONLINE_IMAGES.to_owned());
     if let Some(path) = &args.airgap_bundle {
+        plan::registry_is_one(&args.images)?;
         let reading = plan::reading(&args.images, &args.run);
+        let fits = |it: &Airgap| inputs::fits(it, &license, &args.slug);
         let inputs::Read { check, index } =
-            inputs::bundle(path, &reading, &license, &args.license, &args.slug, on_progress)?;
+            inputs::bundle(path, &reading, (&license, &args.license), &fits, on_progress)?;
         if let (Some(path), Some(values)) = (&args.config_values, &values) {
             answers::check(path, values, &check, &license, &args.slug, now)
                 .map_err(InputError::from)?;

@@ -5,7 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use registry::push::{Event, Kind, Observer, Plan, Progress, report};
+use registry::push::{
+    Event, Image, ImageProgress, ImageState, Kind, Observer, Plan, Progress, report,
+};
+use serde_json::{Map, Value, json};
 use steps::Reporter;
 use steps::render::size;
 use tokio::time::Instant;
@@ -15,6 +18,8 @@ use crate::cli::duration::show;
 
 /// How often progress is told.
 const EVERY: Duration = Duration::from_millis(200);
+/// How many images one line of progress names.
+const IMAGES_SHOWN: usize = 2;
 
 /// Tells a run's reporter. The lines are the original's; embedded-cluster looks for them.
 #[derive(Debug)]
@@ -48,6 +53,14 @@ impl Bullets {
         format!("Pushing {what} ({at}/{of})")
     }
 
+    fn show(&self, progress: &Progress, ended: Option<usize>) {
+        self.reporter.progress(&steps::Progress::Detailed {
+            text: line(&self.plan, progress),
+            fields: fields(&self.plan, progress, ended),
+            is_milestone: ended.is_some(),
+        });
+    }
+
     fn due(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -68,15 +81,15 @@ impl Observer for Bullets {
                 self.reporter.note(format!("Pushing image {}", destination(*image)));
             }
             Event::Present { image } => drop(self.next(*image)),
-            Event::Pushed { .. } => {}
+            Event::Pushed { image } => self.show(&progress(), Some(*image)),
             Event::Failed { image, reason } => {
                 self.reporter.warn(format!("{} is not pushed: {reason}", destination(*image)));
+                self.show(&progress(), Some(*image));
             }
             Event::Waiting { .. } | Event::Lost { .. } => self.reporter.warn(words(event)),
             Event::Progress => {
                 if self.due() {
-                    let line = line(&progress());
-                    self.reporter.progress(&steps::Progress::Text(line));
+                    self.show(&progress(), None);
                 }
             }
         }
@@ -97,15 +110,56 @@ fn words(event: &Event<'_>) -> String {
     }
 }
 
-/// `1.2 GiB of 3.4 GiB, 56.0 MiB/s, 40s left; 3 of 20 images; waiting for …`
-fn line(progress: &Progress) -> String {
-    use registry::push::ImageState;
+/// The fields of a push for programs. Of the images those that are on their way, and the one that `ended`.
+fn fields(plan: &Plan, progress: &Progress, ended: Option<usize>) -> Map<String, Value> {
+    let images = plan.images().iter().zip(&progress.images).enumerate();
+    let images: Vec<Value> = images
+        .filter(|(at, (_, it))| it.state == ImageState::Uploading || ended == Some(*at))
+        .map(|(_, (image, it))| {
+            let state = match it.state {
+                ImageState::Queued => "queued",
+                ImageState::Uploading => "uploading",
+                ImageState::Uploaded => "uploaded",
+                ImageState::Failed(_) => "failed",
+            };
+            json!({"name": image.destination.to_string(), "state": state, "done": it.done, "total": it.total})
+        })
+        .collect();
+    Map::from_iter([
+        ("done".to_owned(), progress.done.into()),
+        ("total".to_owned(), progress.total.into()),
+        ("rate".to_owned(), progress.rate.into()),
+        ("secondsLeft".to_owned(), progress.left.map(|it| it.as_secs()).into()),
+        ("waitingFor".to_owned(), progress.waiting_for.as_str().into()),
+        ("images".to_owned(), images.into()),
+    ])
+}
+
+/// How far the images are that are on their way, the one that is nearest to its end first.
+fn under_way(plan: &Plan, progress: &Progress) -> Option<String> {
+    let images = plan.images().iter().zip(&progress.images);
+    let mut images: Vec<_> =
+        images.filter(|(_, it)| it.state == ImageState::Uploading && it.done < it.total).collect();
+    images.sort_by_key(|(_, it)| it.total - it.done);
+    let shown = |(image, it): &(&Image, &ImageProgress)| {
+        let name = image.destination.to_string();
+        let name = name.rsplit('/').next().unwrap_or_default().to_owned();
+        format!("{name} {} of {}", size(it.done), size(it.total))
+    };
+    let more = images.len().saturating_sub(IMAGES_SHOWN);
+    let shown: Vec<_> = images.iter().take(IMAGES_SHOWN).map(shown).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!shown.is_empty()).then(|| shown.join(", ") + &more)
+}
+
+/// `1.2 GiB of 3.4 GiB, 56.0 MiB/s, 40s left; 3 of 20 images; web:1 10 MiB of 20 MiB; waiting for …`
+fn line(plan: &Plan, progress: &Progress) -> String {
     let there = progress.images.iter().filter(|it| it.state == ImageState::Uploaded).count();
     let left = progress.left.map_or_else(String::new, |it| format!(", {} left", show(it)));
-    // The images on their way, the one that is nearest to its end first.
+    let under_way = under_way(plan, progress).map_or_else(String::new, |it| format!("; {it}"));
     let waiting = &progress.waiting_for;
     format!(
-        "{} of {}, {}/s{left}; {there} of {} images; waiting for {waiting}",
+        "{} of {}, {}/s{left}; {there} of {} images{under_way}; waiting for {waiting}",
         size(progress.done),
         size(progress.total),
         size(progress.rate),
@@ -155,9 +209,9 @@ impl<W: std::io::Write + Send> Observer for Browser<W> {
                 self.bullets.tell(event, progress);
                 (words(event), true)
             }
-            Event::Progress => (line(&progress()), false),
+            Event::Progress => (line(&self.plan, &progress()), false),
             Event::Present { .. } | Event::Pushed { .. } | Event::Failed { .. } => {
-                (line(&progress()), true)
+                (line(&self.plan, &progress()), true)
             }
         };
         self.write(&message, &progress(), always);
@@ -166,21 +220,54 @@ impl<W: std::io::Write + Send> Observer for Browser<W> {
 
 #[cfg(test)]
 mod tests {
-    use registry::push::{ImageProgress, ImageState};
+    use airgap::{Digest, Reference};
+    use registry::push::Manifest;
+    use registry::{Destination, Endpoint, Scheme};
 
     use super::*;
 
+    fn plan(names: &[&str]) -> Plan {
+        let endpoint = Endpoint::parse("localhost:5000/ns", "", Scheme::Https).expect("one");
+        let image = |name: &&str| Image {
+            kind: Kind::Application,
+            name: (*name).to_owned(),
+            destination: Destination::of(&Reference::parse(name).expect("a name"), &endpoint),
+            manifests: vec![Manifest {
+                digest: Digest::of(b""),
+                media_type: "m".to_owned(),
+                bytes: Vec::new().into(),
+                blobs: Vec::new(),
+            }],
+        };
+        Plan::new(names.iter().map(image).collect()).expect("they fit")
+    }
+
     #[test]
-    fn a_line_of_progress() {
-        let image = |state| ImageProgress { state, done: 0, total: 0, started: None, ended: None };
+    fn how_far_a_push_is() {
+        let plan = plan(&["a:1", "b:1", "c:1", "d:1", "e:1"]);
+        let image = |state, done| ImageProgress {
+            state,
+            done,
+            total: 10 << 20,
+            started: None,
+            ended: None,
+        };
         let progress = Progress {
             done: 1 << 30,
             total: 3 << 30,
             rate: 50 << 20,
             left: Some(Duration::from_secs(41)),
             waiting_for: "the manifest of localhost:5000/a:1".to_owned(),
-            images: vec![image(ImageState::Uploaded), image(ImageState::Queued)],
+            images: vec![
+                image(ImageState::Uploaded, 10 << 20),
+                image(ImageState::Queued, 0),
+                image(ImageState::Uploading, 1 << 20),
+                image(ImageState::Uploading, 9 << 20),
+                image(ImageState::Uploading, 2 << 20),
+            ],
         };
-        insta::assert_snapshot!(line(&progress), @"1.0 GiB of 3.0 GiB, 50.0 MiB/s, 41s left; 1 of 2 images; waiting for the manifest of localhost:5000/a:1");
+        insta::assert_snapshot!(line(&plan, &progress), @"1.0 GiB of 3.0 GiB, 50.0 MiB/s, 41s left; 1 of 5 images; d:1 9.0 MiB of 10.0 MiB, e:1 2.0 MiB of 10.0 MiB and 1 more; waiting for the manifest of localhost:5000/a:1");
+        let fields = Value::Object(fields(&plan, &progress, Some(0))).to_string();
+        insta::assert_snapshot!(fields, @r#"{"done":1073741824,"total":3221225472,"rate":52428800,"secondsLeft":41,"waitingFor":"the manifest of localhost:5000/a:1","images":[{"name":"localhost:5000/ns/a:1","state":"uploaded","done":10485760,"total":10485760},{"name":"localhost:5000/ns/c:1","state":"uploading","done":1048576,"total":10485760},{"name":"localhost:5000/ns/d:1","state":"uploading","done":9437184,"total":10485760},{"name":"localhost:5000/ns/e:1","state":"uploading","done":2097152,"total":10485760}]}"#);
     }
 }

@@ -71,7 +71,7 @@ fn a_bundle_is_made_inspected_and_verified() {
     Version:      1.2.3
     Channel:      c1 (Stable)
     Sequence:     7
-    Release:      1 files, 106 B
+    Release:      1 file, 106 B
     Format:       docker
     Images:       2 with 4 blobs of 4.8 KiB, 2 of them shared
 
@@ -121,6 +121,20 @@ fn a_patch_is_made_of_what_changed() {
     left out 2 layers of 4.8 KiB, which the registry must have
     -> 0
     ");
+    let before = fs::read(new.path().join("app.airgap")).unwrap();
+    let over = kots(new.path(), &format!("airgap diff {old} app.airgap -o ./app.airgap"));
+    insta::assert_snapshot!(over.whole(), @r#"
+    Error: no bundle was made: "./app.airgap" is what the bundle is made of, and would be overwritten
+    hint: write the bundle to another path
+    -> 1
+    "#);
+    assert_eq!(fs::read(new.path().join("app.airgap")).unwrap(), before);
+    let nowhere = kots(new.path(), &format!("airgap diff {old} app.airgap -o no/where"));
+    insta::assert_snapshot!(nowhere.whole(), @r#"
+    Error: no bundle was made: failed to write "no/where": failed to write the archive: No such file or directory (os error 2)
+    hint: check that its folder is there, may be written to and has room, then run the same command again
+    -> 1
+    "#);
     kots(new.path(), "airgap verify patch.airgap").assert(0);
     let text = kots(new.path(), "airgap inspect patch.airgap").whole();
     insta::assert_snapshot!(text, @r"
@@ -129,7 +143,7 @@ fn a_patch_is_made_of_what_changed() {
     Version:      1.2.3
     Channel:      c1 (Stable)
     Sequence:     7
-    Release:      1 files, 106 B
+    Release:      1 file, 106 B
     Format:       docker
     Patch of:     1.2.3 (sha256:9292a68d5ffd71d540afad907c0027f839abdbc2173256679de44ee9b89625b7)
     Left out:     2 layers of 4.8 KiB
@@ -184,9 +198,11 @@ fn mistakes_are_told() {
     -> 1
     $ kots airgap create --airgap-yaml airgap.yaml --release gone -o x
     Error: no bundle was made: failed to read "gone": No such file or directory (os error 2)
+    hint: check that the path is right and may be read
     -> 1
     $ kots airgap create --airgap-yaml airgap.yaml --release release --images release -o x
     Error: no bundle was made: failed to read "release/index.json": No such file or directory (os error 2)
+    hint: check that the path is right and may be read
     -> 1
     $ kots airgap create --airgap-yaml airgap.yaml --release release --format zip -o x
     Error: invalid argument "zip" for "--format" flag: must be one of docker, oci

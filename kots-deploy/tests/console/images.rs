@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sample::docker_registry::Server;
 use sample::images::{ImageSpec, Images, Layer};
+use serde_json::Value;
 
 use crate::harness::{Console, INSTALL, Ran, airgapped, bare, bundle, run};
 
@@ -332,4 +333,80 @@ fn images_of_a_bundle_without_a_release_are_pushed() {
     hint: a tag holds letters, digits, `.`, `_` and `-`, at most 128 of them
     -> 1
     ");
+}
+
+#[test]
+fn a_bundle_of_another_application_is_refused_before_all_of_it_is_read() {
+    let console = Console::with_first_version_airgapped();
+    let spec = bundle("1.1.0").large(3 << 20).edit(|it| it.app_slug = "other-app".to_owned());
+    spec.write(&console.path("other.airgap")).unwrap();
+    // Whoever reads on finds that it is cut.
+    let file = std::fs::File::options().write(true).open(console.path("other.airgap")).unwrap();
+    file.set_len(2 << 20).unwrap();
+    let ran = console.kots(&airgapped("other.airgap"));
+    insta::assert_snapshot!(ran.whole(), @r#"
+    Error: airgap bundle is for app "other-app", not for "sample-app"
+    hint: pass the bundle of this application
+    -> 1
+    "#);
+    // So is what was typed of a registry.
+    std::fs::write(console.path("key.pem"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    let ca = ["--registry-ca", "key.pem", "--kotsadm-registry", "registry.example.com"];
+    let ran = console.kots(&[&airgapped("other.airgap")[..], &ca].concat());
+    insta::assert_snapshot!(ran.whole(), @r"
+    Error: --registry-ca file key.pem holds no certificate
+    hint: pass the path of a PEM file with certificates to --registry-ca
+    -> 1
+    ");
+}
+
+/// Bytes that never go back, of everything and of each image, and what is waited for.
+#[test]
+fn progress_is_for_programs_too() {
+    let Some(server) = Server::plain() else { return };
+    let console = Console::start();
+    let images = images();
+    write(&console, &images);
+    let registry = format!("127.0.0.1:{}/apps", server.port());
+    let args = ["admin-console", "push-images", "images.airgap", &registry];
+    let more = ["--registry-plain-http", "--output", "jsonl"];
+    let ran = run(bare(
+        &console.path(""),
+        &[args, [more[0], more[1], more[2], "--progress=none"]].concat(),
+    ));
+    ran.assert(0);
+    let lines: Vec<Value> =
+        ran.stdout.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let (document, lines) = lines.split_last().unwrap();
+    assert_eq!(document["outcome"], "ready");
+    let (mut done, mut of_images) = (0, BTreeMap::new());
+    let mut told = 0;
+    for (at, line) in lines.iter().enumerate() {
+        assert_eq!(line["index"], at, "{line}");
+        if line["kind"] != "progress" {
+            continue;
+        }
+        told += 1;
+        assert_eq!(line["step"], "images");
+        assert!(
+            done <= line["done"].as_u64().unwrap()
+                && line["done"].as_u64() <= line["total"].as_u64()
+        );
+        done = line["done"].as_u64().unwrap();
+        assert!(
+            line["rate"].is_u64() && !line["waitingFor"].as_str().unwrap().is_empty(),
+            "{line}"
+        );
+        for image in line["images"].as_array().unwrap() {
+            let name = image["name"].as_str().unwrap().to_owned();
+            let bytes = image["done"].as_u64().unwrap();
+            let before = of_images.insert(name, (bytes, image["state"].clone()));
+            assert!(before.is_none_or(|it| it.0 <= bytes), "{line}");
+        }
+    }
+    // At least one for each image that came to be there.
+    assert!(told >= 3, "{}", ran.stdout);
+    assert_eq!(done, lines.iter().rev().find(|it| it["kind"] == "progress").unwrap()["total"]);
+    assert_eq!(of_images.len(), 3);
+    assert!(of_images.values().all(|it| it.1 == "uploaded"), "{of_images:?}");
 }

@@ -140,7 +140,7 @@ fn next_of(error: &PushError) -> &'static str {
 }
 
 fn next_of_fault(fault: Option<&Fault>) -> &'static str {
-    match fault {
+    match fault.map(Fault::root) {
         Some(Fault::NoTls { .. }) => {
             "start kotsadm with KOTSADM_REGISTRY_PLAIN_HTTP=1 if the registry has no TLS; everything is then sent in clear"
         }
@@ -151,7 +151,7 @@ fn next_of_fault(fault: Option<&Fault>) -> &'static str {
         Some(Fault::Unauthorized { .. } | Fault::Denied { .. }) => {
             "ask again with a username and password that may push there"
         }
-        Some(Fault::Transport { .. }) | None => {
+        Some(Fault::Transport { .. } | Fault::GivenUp { .. }) | None => {
             "ask again once the registry can be reached: what it has is not sent again"
         }
         Some(Fault::Busy { .. }) => {
@@ -159,6 +159,9 @@ fn next_of_fault(fault: Option<&Fault>) -> &'static str {
         }
         Some(Fault::Full { .. }) => {
             "make room in the registry, then ask again: what it has is not sent again"
+        }
+        Some(Fault::LeftOut { .. }) => {
+            "upload the bundle that the patch was made from first, or the whole bundle instead of the patch"
         }
         Some(Fault::Refused { .. } | Fault::Strange { .. } | Fault::Certificate { .. }) => {
             "correct what it names, then ask again: what the registry has is not sent again"

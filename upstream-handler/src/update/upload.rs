@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use airgap::{BundleError, Digest, Index, Limits};
+use kinds::airgap::Airgap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::images::{self, ImagesError};
-use super::{Bundle, Options, UpdateError, from_bundle};
+use super::{Bundle, Options, UpdateError, admit, from_bundle};
 use crate::archives::ArchiveError;
 use crate::context::Shared;
 use crate::faults;
@@ -184,6 +185,11 @@ async fn carry_out(
     let path = shared.uploads.path(&upload.key);
     touching.say("Verifying the upload...");
     verify(shared, upload).await?;
+    if process.kind == Kind::Update
+        && let Some(airgap) = peek(path.clone()).await
+    {
+        admit(shared, &app.id, &airgap).await?;
+    }
     touching.say("Reading the bundle...");
     let index = index(shared, path.clone(), touching.message.clone()).await?;
     if let Some(told) = process.sha256.clone().filter(|it| *it != index.sha256.hex()) {
@@ -191,6 +197,9 @@ async fn carry_out(
     }
     // Before the images are pushed: what cannot be installed need not be there.
     index.check().map_err(ProcessError::Bundle)?;
+    if process.kind == Kind::Update {
+        admit(shared, &app.id, &index.airgap).await?;
+    }
     let index = Arc::new(index);
     let registry = process.registry.as_ref().unwrap_or(&app.registry);
     if registry::holds_images(&index) && !process.images_are_there && !registry.is_read_only {
@@ -262,6 +271,11 @@ async fn verify(shared: &Shared, upload: &UploadRow) -> Result<(), ProcessError>
         uploads.verify(&key, &shape, &chunks)
     };
     Ok(blocking(verify).await?)
+}
+
+/// What a bundle says of itself at its start.
+async fn peek(path: PathBuf) -> Option<Airgap> {
+    blocking(move || airgap::Bundle::peek(&path, &Limits::default())).await
 }
 
 /// Reads a bundle through.

@@ -3,12 +3,51 @@
 //! A file of its own beside the index, for it is mostly bytes that are not text. Without it, or with one that is not
 //! sound, a bundle is read from its start.
 
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use super::store::read_whole;
 use crate::gzip::{Inside, Point, WINDOW};
 
 /// Bytes of a place without its window.
 const HEAD: usize = 17;
 /// Stands for a place where a member begins.
 const MEMBER: u8 = u8::MAX;
+
+/// The places, read from their file when they are first asked for: who only looks what is in a bundle needs none.
+#[derive(Debug, Clone)]
+pub(crate) struct Points {
+    read: OnceLock<Arc<[Point]>>,
+    file: PathBuf,
+}
+
+impl Points {
+    /// Those a pass has found.
+    pub(super) fn found(points: Vec<Point>) -> Self {
+        Self { read: OnceLock::from(Arc::from(points)), file: PathBuf::new() }
+    }
+
+    /// Those in a file.
+    pub(super) fn kept(file: PathBuf) -> Self {
+        Self { read: OnceLock::new(), file }
+    }
+
+    /// All of them. None when the file is gone or not sound.
+    pub(crate) fn get(&self) -> &Arc<[Point]> {
+        self.read.get_or_init(|| {
+            let points = read_whole(&self.file).and_then(|it| decode(&it));
+            points.unwrap_or_default().into()
+        })
+    }
+}
+
+impl PartialEq for Points {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for Points {}
 
 /// The file of `points`.
 pub(super) fn encode(points: &[Point]) -> Vec<u8> {

@@ -22,7 +22,11 @@ use kinds::airgap::Airgap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Index, facts::Facts, points};
+use super::{
+    Index,
+    facts::Facts,
+    points::{self, Points},
+};
 use crate::{
     bundle::{BundleError, Mark, Progress, digest_file, open},
     digest::Digest,
@@ -130,14 +134,14 @@ impl IndexStore {
         let stored: Stored = self.read(&format!("{}.index", sha256.hex()))?;
         let facts = Some(stored.facts).filter(|it| it.sha256 == sha256 && it.size == mark.size)?;
         let airgap = Airgap::parse(&facts.airgap_yaml).ok()?;
-        let points = self.read_bytes(&Self::points_name(sha256)).and_then(|it| points::decode(&it));
-        Index::from_facts(facts, airgap, mark, points.unwrap_or_default(), limits).ok()
+        let points = Points::kept(self.folder.join(Self::points_name(sha256)));
+        Index::from_facts(facts, airgap, mark, points, limits).ok()
     }
 
     fn keep(&self, path: &Path, index: &Index, begun_s: i64) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         let sha256 = index.sha256;
-        self.write_bytes(&Self::points_name(sha256), &points::encode(&index.points))?;
+        self.write_bytes(&Self::points_name(sha256), &points::encode(index.points.get()))?;
         let stored = Stored { version: VERSION, facts: index.facts.clone() };
         self.write(&format!("{}.index", sha256.hex()), &stored)?;
         // Were it another file by now, it would be digested before it is believed.
@@ -180,13 +184,8 @@ impl IndexStore {
         self.write_bytes(name, &serde_json::to_vec(value)?)
     }
 
-    /// A file whose first line is the digest of the rest. One that is not sound is as good as none.
     fn read_bytes(&self, name: &str) -> Option<Vec<u8>> {
-        let mut bytes = fs::read(self.folder.join(name)).ok()?;
-        let line = bytes.iter().position(|it| *it == b'\n')?;
-        let digest = Digest::from_hex(str::from_utf8(&bytes[..line]).ok()?)?;
-        bytes.drain(..=line);
-        (digest == Digest::of(&bytes)).then_some(bytes)
+        read_whole(&self.folder.join(name))
     }
 
     fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -198,6 +197,15 @@ impl IndexStore {
         file.sync_all()?;
         fs::rename(&new, self.folder.join(name))
     }
+}
+
+/// A file whose first line is the digest of the rest. One that is not sound is as good as none.
+pub(super) fn read_whole(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = fs::read(path).ok()?;
+    let line = bytes.iter().position(|it| *it == b'\n')?;
+    let digest = Digest::from_hex(str::from_utf8(&bytes[..line]).ok()?)?;
+    bytes.drain(..=line);
+    (digest == Digest::of(&bytes)).then_some(bytes)
 }
 
 /// What a file looks like.

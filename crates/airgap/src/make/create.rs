@@ -56,7 +56,8 @@ pub fn create(
     let planned = plan(images)?;
     let described = files(layout, "images", &planned)?;
 
-    let mut output = Output::create(out)?;
+    let sources: Vec<_> = super::identity(airgap_yaml).into_iter().collect();
+    let mut output = Output::create(out, &sources)?;
     output.bytes(AIRGAP_YAML, text.as_bytes())?;
     output.bytes(APP_ARCHIVE, &app)?;
     for (name, bytes) in &described {

@@ -69,7 +69,8 @@ pub fn diff(
     let patch = Patch { from: from(old_index), blobs: plan.left_out.clone() };
     let app = new_index.entry(APP_ARCHIVE).map(|it| it.section);
     let app = app.ok_or(MakeError::Field(APP_ARCHIVE))?;
-    let mut output = Output::create(out)?;
+    let marks = [&old_index.mark, &new_index.mark];
+    let mut output = Output::create(out, &marks.map(|it| (it.device, it.inode)))?;
     output.bytes(AIRGAP_YAML, text.as_bytes())?;
     copy(
         new,

@@ -72,6 +72,20 @@ pub enum Fault {
         /// What is wrong with it.
         what: String,
     },
+    /// What a patch leaves out is not there.
+    #[error("{what}")]
+    LeftOut {
+        /// Which blobs, and where was looked.
+        what: String,
+    },
+    /// One that may pass did not, in the time there was.
+    #[error("{fault}; given up: {why}")]
+    GivenUp {
+        /// The last one.
+        fault: Box<Fault>,
+        /// Which time that was.
+        why: String,
+    },
     /// TLS was begun, and what answered does not speak it.
     #[error("the registry does not answer in TLS: it seems to speak plain HTTP ({what})")]
     NoTls {
@@ -94,7 +108,15 @@ pub enum Fault {
 impl Fault {
     /// Whether it may pass by itself.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Transport { .. } | Self::Busy { .. })
+        matches!(self.root(), Self::Transport { .. } | Self::Busy { .. })
+    }
+
+    /// The fault itself, whether or not it was waited for.
+    pub fn root(&self) -> &Self {
+        match self {
+            Self::GivenUp { fault, .. } => fault.root(),
+            other => other,
+        }
     }
 
     /// How long the registry asks to wait.
@@ -113,14 +135,15 @@ impl Fault {
             | Self::Denied { status, .. }
             | Self::WantsTls { status, .. }
             | Self::Refused { status, .. } => Some(*status),
+            Self::GivenUp { fault, .. } => fault.status(),
             _ => None,
         }
     }
 
     /// Says what a person can do about it, in terms of the flags of `kots`.
     pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Transport { .. } => {
+        match self.root() {
+            Self::Transport { .. } | Self::GivenUp { .. } => {
                 "check that the registry can be reached from here, then run the same command again: what it has is not sent again"
             }
             Self::Busy { .. } => {
@@ -157,6 +180,9 @@ impl Fault {
                 "pass --registry-plain-http if the registry has no TLS; everything is then sent in clear, credentials too"
             }
             Self::WantsTls { .. } => "leave out --registry-plain-http",
+            Self::LeftOut { .. } => {
+                "push the bundle that the patch was made from to the same place first (`kots airgap inspect` names it), or pass the whole bundle instead of the patch"
+            }
         }
     }
 

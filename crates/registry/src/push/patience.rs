@@ -49,11 +49,24 @@ impl Patience {
         }
         let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(10));
         let pause = fault.retry_after().unwrap_or_default().max(doubled.min(LONGEST));
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let stall = if last.never { self.stall.min(ARRIVAL) } else { self.stall };
-        let stalled = last.at + stall < now;
         let late = self.deadline.is_some_and(|it| it <= now + pause);
-        (!stalled && !late).then_some(pause)
+        (self.stalled(now).is_none() && !late).then_some(pause)
+    }
+
+    /// Which time is up, when there is no pause any more.
+    pub(crate) fn why_over(&self, now: Instant) -> String {
+        match self.stalled(now) {
+            Some((true, limit)) => format!("it was not reached for {} s", limit.as_secs()),
+            Some((false, limit)) => format!("nothing came through for {} s", limit.as_secs()),
+            None => "the time limit of the run would be over before the next try".to_owned(),
+        }
+    }
+
+    /// Whether nothing came through for too long: whether nothing ever did, and what is too long.
+    fn stalled(&self, now: Instant) -> Option<(bool, Duration)> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = if last.never { self.stall.min(ARRIVAL) } else { self.stall };
+        (last.at + limit < now).then_some((last.never, limit))
     }
 }
 
@@ -91,6 +104,8 @@ mod tests {
         None
         None
         ");
+        insta::assert_snapshot!(patience.why_over(now), @"the time limit of the run would be over before the next try");
+        insta::assert_snapshot!(patience.why_over(now + seconds(31)), @"it was not reached for 30 s");
         // Once it was there, it may be away for longer.
         patience.came_through();
         assert!(patience.pause(&broken, 1, Instant::now() + seconds(49)).is_some());

@@ -1,6 +1,6 @@
 //! Looks what a registry has, and whether we may push what it lacks, before anything is sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -36,7 +36,9 @@ pub(super) async fn look(
     match todo.failed.values().next() {
         // One reason for all is one error.
         Some((reason, Some(fault)))
-            if nothing && todo.failed.values().all(|(other, _)| other == reason) =>
+            if nothing
+                && !matches!(fault, Fault::LeftOut { .. })
+                && todo.failed.values().all(|(other, _)| other == reason) =>
         {
             Err(PushError::Access(fault.clone()))
         }
@@ -173,14 +175,33 @@ async fn sourced(shared: &Shared, source: &dyn Source, todo: &mut Todo) {
     }
     drop(asked);
     let searched = elsewhere.into_iter().collect::<Vec<_>>().join(", ");
-    for place in lacking {
-        if !todo.have.contains_key(&place.digest) {
-            let reason = format!(
-                "blob {} is neither in the registry nor in the bundle (searched: {searched})",
-                place.digest
-            );
-            todo.fail_place(shared, &place, &reason, None);
+    let nowhere: Vec<Place> =
+        lacking.into_iter().filter(|it| !todo.have.contains_key(&it.digest)).collect();
+    fail_lacking(shared, todo, &nowhere, |blobs, are| {
+        format!("{blobs} {are} neither in the registry nor in the bundle (searched: {searched})")
+    });
+}
+
+/// Ends the images that need `places`, each with all that it lacks.
+fn fail_lacking(
+    shared: &Shared,
+    todo: &mut Todo,
+    places: &[Place],
+    words: impl Fn(&str, &str) -> String,
+) {
+    let mut lacks: BTreeMap<usize, BTreeSet<Digest>> = BTreeMap::new();
+    for place in places {
+        for image in shared.plan.users(place) {
+            lacks.entry(image).or_default().insert(place.digest);
         }
+    }
+    for (image, digests) in lacks {
+        let names: Vec<_> = digests.iter().map(ToString::to_string).collect();
+        let what = match names.as_slice() {
+            [one] => words(&format!("blob {one}"), "is"),
+            all => words(&format!("blobs {}", all.join(", ")), "are"),
+        };
+        todo.fail(shared, image, &what, Some(Fault::LeftOut { what: what.clone() }));
     }
 }
 
@@ -208,15 +229,14 @@ pub(super) fn not_taken_over(shared: &Shared, source: &dyn Source, todo: &mut To
         .filter(|it| !source.has(it.digest) && shared.plan.inline(it.digest).is_none())
         .cloned()
         .collect();
-    for place in lacking {
-        let at: Vec<String> = todo.have.get(&place.digest).into_iter().flatten().cloned().collect();
-        let reason = format!(
-            "blob {} is not in the bundle; the registry has it in {} and does not take it over from there",
-            place.digest,
-            at.join(", ")
-        );
-        todo.fail_place(shared, &place, &reason, None);
-    }
+    let at = lacking.iter().filter_map(|it| todo.have.get(&it.digest)).flatten().cloned();
+    let at = at.collect::<BTreeSet<String>>().into_iter().collect::<Vec<_>>().join(", ");
+    fail_lacking(shared, todo, &lacking, |blobs, are| {
+        let them = if are == "is" { "it" } else { "them" };
+        format!(
+            "{blobs} {are} not in the bundle; the registry has {them} in {at} and does not take {them} over from there"
+        )
+    });
 }
 
 /// Begins and gives up an upload in every repository that something is to go to.

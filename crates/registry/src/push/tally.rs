@@ -10,6 +10,8 @@ use super::plan::{Place, Plan};
 
 /// How far back the rate looks.
 const WINDOW: Duration = Duration::from_secs(15);
+/// How long bytes are counted before the time left is told: a few of them promise anything.
+const SURE_AFTER: Duration = Duration::from_secs(2);
 /// How often a point for the rate is kept.
 const POINT_EVERY: Duration = Duration::from_millis(500);
 
@@ -50,7 +52,7 @@ pub struct Progress {
     pub total: u64,
     /// Bytes a second, lately.
     pub rate: u64,
-    /// Time left at that rate; none while nothing moves.
+    /// Time left at that rate; none while nothing moves, in the first moments, and when nothing is left.
     pub left: Option<Duration>,
     /// What is waited for.
     pub waiting_for: String,
@@ -181,14 +183,16 @@ impl Tally {
                 count.points.pop_front();
             }
             let (since, before) = count.points.front().copied().unwrap_or((now, count.done));
-            let rate = rate(count.done.saturating_sub(before), now.duration_since(since));
+            let time = now.duration_since(since);
+            let rate = rate(count.done.saturating_sub(before), time);
             let missing = count.total - count.done;
+            let is_known = rate > 0 && missing > 0 && time >= SURE_AFTER;
             debug_assert_eq!(count.images.len(), plan.images().len());
             Progress {
                 done: count.done,
                 total: count.total,
                 rate,
-                left: (rate > 0).then(|| Duration::from_secs(missing.div_ceil(rate))),
+                left: is_known.then(|| Duration::from_secs(missing.div_ceil(rate))),
                 waiting_for: count.waiting_for.clone(),
                 images: count.images.clone(),
             }
@@ -256,6 +260,7 @@ mod tests {
         let progress = tally.progress(&plan, start + Duration::from_secs(5));
         assert_eq!((progress.done, progress.total), (50, 210));
         assert_eq!((progress.rate, progress.left), (10, Some(Duration::from_secs(16))));
+        assert_eq!(tally.progress(&plan, start + Duration::from_secs(1)).left, None);
         assert_eq!((progress.images[0].done, progress.images[0].total), (50, 110));
         assert_eq!((progress.images[1].done, progress.images[1].total), (20, 120));
     }

@@ -81,3 +81,32 @@ async fn a_registry_that_takes_nothing_over_is_named_with_what_it_has_where() {
         )
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_left_out_and_not_there_is_listed_and_what_to_push_first() {
+    let Some(server) = Server::plain() else { return };
+    let mut images = Images::new(33);
+    let (one, other) = (images.blob(100), images.blob(200));
+    let manifest = images.docker(vec![one.clone(), other.clone()]);
+    images.image("quay.io/org/after:2", vec![manifest]);
+    let endpoint = endpoint(server.port(), "ns");
+    let mut source = images.source();
+    source.leave_out(one.digest);
+    source.leave_out(other.digest);
+    let plan = images.plan(&endpoint);
+    let pushed = push(client(&endpoint), plan, Arc::new(source), options(), Watch::new());
+    let error = pushed.await.expect_err("both are nowhere");
+    let PushError::Images { failed, total: 1 } = &error else { panic!("{error:?}") };
+    let mut blobs = [one.digest.to_string(), other.digest.to_string()];
+    blobs.sort();
+    assert_eq!(
+        failed[0].reason,
+        format!(
+            "blobs {} are neither in the registry nor in the bundle (searched: ns/after)",
+            blobs.join(", ")
+        )
+    );
+    assert!(!error.passes());
+    let first = "push the bundle that the patch was made from to the same place first";
+    assert!(error.hint().starts_with(first), "{}", error.hint());
+}

@@ -141,7 +141,7 @@ pub fn progress_line(step: &str, progress: &Progress) -> String {
             format!("{step}: {} of {}", size(*done), size(*total))
         }
         Progress::Bytes { done, total: None } => format!("{step}: {}", size(*done)),
-        Progress::Text(text) => format!("{step}: {text}"),
+        Progress::Text(text) | Progress::Detailed { text, .. } => format!("{step}: {text}"),
     }
 }
 
