@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use ::cluster::Asked;
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kinds::config::ConfigValues;
+use kinds::context::AskCluster;
 use kube::api::{ApiResource, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
@@ -101,20 +104,9 @@ impl Cluster {
         Client::try_from(config).map(Self).map_err(|error| told(&error))
     }
 
-    /// What templates may know of it.
-    pub(crate) async fn facts(&self) -> Result<kinds::context::Cluster, ClusterError> {
-        let version =
-            self.0.apiserver_version().await.map_err(api("read the cluster's version"))?;
-        let nodes: Api<Node> = Api::all(self.0.clone());
-        let nodes = nodes.list_metadata(&ListParams::default()).await;
-        Ok(kinds::context::Cluster {
-            version: version.git_version,
-            major: version.major,
-            minor: version.minor,
-            distribution: String::new(),
-            n_nodes: i64::try_from(nodes.map_err(api("count the nodes"))?.items.len())
-                .unwrap_or(i64::MAX),
-        })
+    /// What templates ask.
+    pub(crate) fn for_templates(&self) -> Arc<dyn AskCluster> {
+        Arc::new(Asked::new(self.0.clone()))
     }
 
     /// The namespace of the admin console: `kotsadm` where there is one, else the application's slug.

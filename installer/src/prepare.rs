@@ -145,7 +145,6 @@ pub(crate) async fn prepare(
         }
     }
 
-    let seen = place.seen(request.target).await;
     let flow = Flow { target: request.target, mode: request.mode, airgap: is_airgap };
     let web = page(&request, flow, &release)?;
     take_up(&store, &run, how, flow).await?;
@@ -165,7 +164,6 @@ pub(crate) async fn prepare(
         session_key: secrets.session_key,
         telemetry,
         web,
-        seen,
     });
     installation::resume(&site).await?;
     first_answers(&request, &site).await?;

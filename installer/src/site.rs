@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kinds::cipher::Cipher;
-use kinds::context::{Contexts, RegistrySettings, VersionInfo, World};
+use kinds::context::{AskCluster, Contexts, RegistrySettings, VersionInfo, World};
 use kinds::license::VerifiedLicense;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -125,7 +125,8 @@ pub(crate) struct Site {
     pub(crate) stop: CancellationToken,
     /// Cancelled when somebody has seen that the run went well.
     pub(crate) shown: CancellationToken,
-    seen: Option<kinds::context::Cluster>,
+    /// What templates ask.
+    asked_cluster: Option<Arc<dyn AskCluster>>,
     proxy: Mutex<Proxy>,
     cancel: Mutex<Option<CancellationToken>>,
     secrets: Mutex<BTreeSet<String>>,
@@ -148,8 +149,6 @@ pub(crate) struct Parts {
     pub(crate) session_key: SecretString,
     pub(crate) telemetry: Telemetry,
     pub(crate) web: Option<Web>,
-    /// What templates may know of the cluster.
-    pub(crate) seen: Option<kinds::context::Cluster>,
     pub(crate) proxy: Proxy,
 }
 
@@ -161,6 +160,7 @@ impl Site {
             release: parts.release,
             license: parts.license,
             registry: parts.registry,
+            asked_cluster: parts.cluster.as_ref().map(Cluster::for_templates),
             cluster: parts.cluster,
             store: parts.store,
             cipher: parts.cipher,
@@ -175,7 +175,6 @@ impl Site {
             asked: Asked::default(),
             stop: CancellationToken::new(),
             shown: CancellationToken::new(),
-            seen: parts.seen,
             proxy: Mutex::new(parts.proxy),
             cancel: Mutex::default(),
             secrets: Mutex::default(),
@@ -258,7 +257,7 @@ impl Site {
                 http_proxy: proxy.http,
                 https_proxy: proxy.https,
                 no_proxy: proxy.none,
-                cluster: self.seen.clone(),
+                cluster: self.asked_cluster.clone(),
                 ..World::default()
             },
             app_slug: release.app_slug.clone(),

@@ -13,12 +13,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("steps", &[]),
     ("service", &[]),
     ("kinds", &["gotemplate"]),
+    ("cluster", &["kinds"]),
     ("airgap", &["kinds", "wire"]),
     ("registry", &["airgap", "wire"]),
     ("upstream", &["airgap", "kinds", "wire"]),
-    ("upstream-handler", &["airgap", "kinds", "registry", "service", "upstream", "wire"]),
+    (
+        "upstream-handler",
+        &["airgap", "cluster", "kinds", "registry", "service", "upstream", "wire"],
+    ),
     ("kots-deploy", &["airgap", "kinds", "registry", "steps", "upstream-handler", "wire"]),
-    ("installer", &["airgap", "kinds", "service", "steps", "upstream", "wire"]),
+    ("installer", &["airgap", "cluster", "kinds", "service", "steps", "upstream", "wire"]),
     // A stand-in for tests.
     ("fake-kube", &[]),
     // Fixtures, the project's own commands and the fuzz targets may see everything.

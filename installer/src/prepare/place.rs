@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::Request;
 use super::given::text;
-use crate::cluster::{Cluster, ClusterError, Installation};
+use crate::cluster::{Cluster, Installation};
 use crate::flow::Target;
 use crate::secrets::Secrets;
 use crate::surroundings::{self, Proxy};
@@ -48,19 +48,6 @@ impl Place {
             (None, Some(cluster)) => Ok(cluster.namespace(app_slug).await?),
             (None, None) => Ok("default".to_owned()),
         }
-    }
-
-    /// What templates may know of the cluster. A run does not depend on it.
-    pub(super) async fn seen(&self, target: Target) -> Option<kinds::context::Cluster> {
-        let told = |error: &ClusterError| {
-            let why = crate::refusal::chain(error);
-            tracing::warn!("templates are told nothing of the cluster: {why}");
-        };
-        let mut seen = self.cluster.as_ref()?.facts().await.inspect_err(told).ok();
-        if target == Target::Linux {
-            "embedded-cluster".clone_into(&mut seen.get_or_insert_default().distribution);
-        }
-        seen
     }
 
     /// The proxies of the embedded cluster, else those of this process.

@@ -426,7 +426,9 @@ fn what_the_embedded_cluster_is_and_has_is_known_to_templates_and_children() {
         return;
     }
     let cluster = Cluster::start(Site::installed());
-    let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": "only" } });
+    let labels = json!({ "kots.io/embedded-cluster-role": "total-1" });
+    let metadata = json!({ "name": "only", "labels": labels });
+    let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": metadata });
     cluster.create("/api/v1/nodes", &node);
     let installation = json!({
         "apiVersion": "embeddedcluster.replicated.com/v1beta1",

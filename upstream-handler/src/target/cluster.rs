@@ -4,7 +4,6 @@
 //! contents  what a version's tree holds      plan   what is done, in order (pure)
 //! carry     does it: dry run, removals, phases, Helm
 //! watch     follows what is there            states, causes, facts  what it means (pure)
-//! asked     what templates read of it        distribution  what nodes tell (pure)
 //! ```
 //!
 //! Objects are applied on the server's side as the field manager `kotsadm`. Only this module sees kube.
@@ -13,11 +12,9 @@
 //! asked of the API server.
 
 mod api;
-mod asked;
 mod carry;
 mod causes;
 mod contents;
-mod distribution;
 mod error;
 mod facts;
 mod helm;
@@ -38,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::cluster::Asked;
 use async_trait::async_trait;
 use kinds::context::AskCluster;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -47,7 +45,6 @@ use tokio_util::sync::CancellationToken;
 use wire::app::ResourceState;
 
 use api::Server;
-use asked::Asked;
 use carry::Carry;
 use contents::Contents;
 use output::Output;
@@ -107,10 +104,9 @@ impl Cluster {
         impatient.default_retry = false;
         let watching = Client::try_from(impatient).map_err(|it| failed(Box::from(it)))?;
         let client = Client::try_from(config).map_err(|it| failed(Box::from(it)))?;
-        let server = Server::new(client, watching);
         Ok(Self {
-            asked: Asked::new(&server),
-            server,
+            asked: Asked::new(client.clone()),
+            server: Server::new(client, watching),
             options,
             watches: Mutex::default(),
             changed: Arc::default(),

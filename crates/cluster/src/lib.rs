@@ -1,23 +1,22 @@
-//! What templates of a release may ask of the cluster.
+//! What the templates of a release may ask of a cluster: the one answer of [`kinds`]' [`AskCluster`] that sends anything.
 //!
 //! Templates are rendered on threads that may wait; each question is sent by the runtime, and waited for so long as a
 //! person waits for a config screen. Facts are kept for a while: a screen of many items asks for the same ones.
+//!
+//! Deliberately absent: anything that changes a cluster, and what its answers mean to a template.
+
+mod distribution;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Node;
 use kinds::context::{AskCluster, ClusterVersion};
-use kube::Error;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use kube::{Client, Error};
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::timeout;
-
-use super::api::Server;
-use super::distribution;
-use super::error::told;
-use super::object::Id;
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -34,9 +33,9 @@ const MAX_LISTED: usize = 10_000;
 type Nodes = Option<(i64, String)>;
 
 /// Answers templates.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    server: Server,
+#[derive(Clone)]
+pub struct Asked {
+    client: Client,
     runtime: Handle,
     version: Kept<Option<ClusterVersion>>,
     nodes: Kept<Nodes>,
@@ -71,11 +70,21 @@ impl<T: Clone> Kept<T> {
     }
 }
 
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asked").finish_non_exhaustive()
+    }
+}
+
 impl Asked {
-    /// Must be called within a runtime.
-    pub(super) fn new(server: &Server) -> Self {
+    /// Asks through `client`, on the runtime this is called in.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    pub fn new(client: Client) -> Self {
         Self {
-            server: server.clone(),
+            client,
             runtime: Handle::current(),
             version: Kept::new(),
             nodes: Kept::new(),
@@ -95,7 +104,12 @@ impl Asked {
             // Whoever asked may be gone.
             drop(answer.send(result));
         });
-        match answered.recv_timeout(PATIENCE + GRACE) {
+        let wait = || answered.recv_timeout(PATIENCE + GRACE);
+        let is_worker =
+            Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
+        // What else such a thread has to do goes on elsewhere meanwhile.
+        let answer = if is_worker { tokio::task::block_in_place(wait) } else { wait() };
+        match answer {
             Ok(Ok(Ok(found))) => Ok(found),
             Ok(Ok(Err(Error::Api(status)))) if matches!(status.code, 403 | 404) => {
                 tracing::info!("a template asked the cluster, which said: {}", status.message);
@@ -109,7 +123,7 @@ impl Asked {
 
     fn nodes(&self) -> Result<Nodes, String> {
         self.nodes.get_or_ask(|| {
-            let api: Api<Node> = Api::all(self.server.client().clone());
+            let api: Api<Node> = Api::all(self.client.clone());
             self.wait(async move {
                 let mut params = ListParams::default().limit(PAGE);
                 let (mut n_nodes, mut name) = (0, distribution::Finder::default());
@@ -130,7 +144,7 @@ impl Asked {
 impl AskCluster for Asked {
     fn version(&self) -> Result<Option<ClusterVersion>, String> {
         self.version.get_or_ask(|| {
-            let client = self.server.client().clone();
+            let client = self.client.clone();
             self.wait(async move {
                 let info = client.apiserver_version().await?;
                 let (git, major, minor) = (info.git_version, info.major, info.minor);
@@ -141,7 +155,7 @@ impl AskCluster for Asked {
 
     fn distribution(&self) -> Result<Option<String>, String> {
         self.distribution.get_or_ask(|| {
-            let client = self.server.client().clone();
+            let client = self.client.clone();
             // Asked first, because it needs no right to list nodes.
             let groups = self.wait(async move { client.list_api_groups().await.map(Some) })?;
             let mut groups = groups.into_iter().flat_map(|it| it.groups);
@@ -163,37 +177,83 @@ impl AskCluster for Asked {
         namespace: &str,
         name: &str,
     ) -> Result<Option<Value>, String> {
-        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-        let (group, version) = (group.to_owned(), version.to_owned());
-        let [kind, namespace, name] = [kind, namespace, name].map(str::to_owned);
-        let server = self.server.clone();
+        let [api_version, kind, namespace, name] =
+            [api_version, kind, namespace, name].map(str::to_owned);
+        let client = self.client.clone();
         self.wait(async move {
-            let Some(resource) = server.kind(&group, &version, &kind).await? else {
+            let Some((resource, is_namespaced)) = find(&client, &api_version, &kind).await? else {
                 return Ok(None);
             };
-            if !name.is_empty() {
-                // Namespaced objects are looked for in a namespace only: there is no other name for them.
-                if resource.is_namespaced && namespace.is_empty() {
-                    return Ok(None);
-                }
-                return server.get(&resource, &Id { group, kind, namespace, name }).await;
-            }
-            let api = if namespace.is_empty() {
-                Api::all_with(server.client().clone(), &resource.api)
+            let api: Api<DynamicObject> = if namespace.is_empty() || !is_namespaced {
+                Api::all_with(client, &resource)
             } else {
-                server.objects(&resource, &namespace)
+                Api::namespaced_with(client, &namespace, &resource)
             };
-            list(&api, &resource.api.api_version, &kind).await.map(Some)
+            if name.is_empty() {
+                return list(&api, &api_version, &kind).await.map(Some);
+            }
+            // Namespaced objects are looked for in a namespace only: there is no other name for them.
+            if is_namespaced && namespace.is_empty() {
+                return Ok(None);
+            }
+            let found = api.get_opt(&name).await?;
+            found.map(serde_json::to_value).transpose().map_err(Error::SerdeError)
         })
     }
 }
 
-/// All objects of a kind, as Kubernetes' own reader gives a list: each names its kind.
-async fn list(
-    api: &Api<kube::api::DynamicObject>,
+/// How the API server spells a kind, and whether its objects live in namespaces; `None` when it has none of that name.
+async fn find(
+    client: &Client,
     api_version: &str,
     kind: &str,
-) -> Result<Value, Error> {
+) -> Result<Option<(ApiResource, bool)>, Error> {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    let listed = if group.is_empty() {
+        client.list_core_api_resources(version).await
+    } else {
+        client.list_api_group_resources(api_version).await
+    };
+    let listed = match listed {
+        Ok(listed) => listed.resources,
+        Err(Error::Api(status)) if status.code == 404 => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // `pods/log` and the like are of other kinds, or of the same once more.
+    let found = listed.into_iter().find(|it| it.kind == kind && !it.name.contains('/'));
+    Ok(found.map(|it| {
+        let resource = ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: api_version.to_owned(),
+            kind: it.kind,
+            plural: it.name,
+        };
+        (resource, it.namespaced)
+    }))
+}
+
+/// What the server said, else what broke, with its causes.
+fn told(error: &Error) -> String {
+    if let Error::Api(status) = error
+        && !status.message.is_empty()
+    {
+        return status.message.clone();
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let part = cause.to_string();
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// All objects of a kind, as Kubernetes' own reader gives a list: each names its kind.
+async fn list(api: &Api<DynamicObject>, api_version: &str, kind: &str) -> Result<Value, Error> {
     let mut params = ListParams::default().limit(PAGE);
     let mut items = Vec::new();
     loop {
