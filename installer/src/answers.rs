@@ -15,6 +15,9 @@ const ANSWERS: &str = "answers";
 /// The name of the sealed values that templates made up.
 const GENERATED: &str = "generated";
 
+/// The name of the sealed answers of the version that is deployed, where no cluster keeps them.
+const DEPLOYED: &str = "deployed-answers";
+
 /// The answers that are kept.
 pub(crate) async fn stored(site: &Site) -> Result<ConfigValues, StoreError> {
     unsealed(site, ANSWERS).await.map(Option::unwrap_or_default)
@@ -23,6 +26,16 @@ pub(crate) async fn stored(site: &Site) -> Result<ConfigValues, StoreError> {
 /// Keeps answers.
 pub(crate) async fn keep(site: &Site, values: &ConfigValues) -> Result<(), StoreError> {
     seal(site, ANSWERS, values).await
+}
+
+/// Keeps the answers as those of the version that is deployed now.
+pub(crate) async fn keep_deployed(site: &Site) -> Result<(), StoreError> {
+    seal(site, DEPLOYED, &stored(site).await?).await
+}
+
+/// The answers of the version that is deployed; `None` when this folder has led none.
+pub(crate) async fn deployed(site: &Site) -> Result<Option<ConfigValues>, StoreError> {
+    unsealed(site, DEPLOYED).await
 }
 
 /// Takes up answers of the cluster or a file once: they are filtered, and not checked.

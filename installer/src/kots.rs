@@ -81,7 +81,7 @@ async fn carry_out(site: &Site, files: &Files, cancel: &CancellationToken) -> Re
         None => ended.code == Some(0),
     };
     if is_accepted {
-        keep_in_cluster(site).await;
+        keep_answers(site).await;
     }
     let verb = match site.flow.mode {
         Mode::Upgrade => "deploy",
@@ -130,11 +130,15 @@ fn reason(report: &DeployReport) -> String {
     text
 }
 
-/// Puts the answers where the original's next upgrade looks for them. Not having done so fails
-/// nothing: the version is deployed.
-async fn keep_in_cluster(site: &Site) {
-    let Some(cluster) = &site.cluster else { return };
+/// Puts the answers where the next upgrade looks for them: into the cluster, as the original, or without one into the
+/// data directory. Not having done so fails nothing: the version is deployed.
+async fn keep_answers(site: &Site) {
     let kept = async {
+        let Some(cluster) = &site.cluster else {
+            return answers::keep_deployed(site)
+                .await
+                .map_err(|error| crate::refusal::chain(&error));
+        };
         let document = answers::document(site).await.map_err(|refusal| refusal.line())?;
         cluster
             .put_config_values(&site.settings.namespace, &site.release, &document)
@@ -142,7 +146,8 @@ async fn keep_in_cluster(site: &Site) {
             .map_err(|error| crate::refusal::chain(&error))
     };
     if let Err(why) = kept.await {
-        let line = site.mask(&format!("the config values were not kept in the cluster: {why}"));
+        let line =
+            site.mask(&format!("the config values were not kept for the next upgrade: {why}"));
         tracing::warn!("{line}");
         let _ = site.store.log(Step::App, &[line]).await;
     }

@@ -258,7 +258,7 @@ async fn first_answers(request: &Request, site: &Site) -> Result<()> {
         (None, Some(cluster)) => {
             cluster.config_values(&site.settings.namespace, &site.release.app_slug).await?
         }
-        (None, None) => None,
+        (None, None) => answers::deployed(site).await?,
     };
     if let Some(values) = values {
         let begun = answers::begin_with(site, values).await;

@@ -34,8 +34,9 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// The database in a data directory.
 const FILE: &str = "installer.db";
-/// Documents that outlive the run they were made in.
-const KEPT: &str = "generated";
+/// Documents that outlive the run they were made in: what templates made up, and the answers of the version that is
+/// deployed where no cluster keeps them.
+const KEPT: [&str; 2] = ["generated", "deployed-answers"];
 /// Documents that a run has again when it is gone through once more.
 const KEPT_AGAIN: &str = "answers";
 
@@ -105,7 +106,7 @@ impl Store {
 
     /// Takes up `run`, or begins it: what another run left is forgotten, unless that is at work.
     pub(crate) async fn take_up(&self, run: &str, how: TakeUp) -> Result<State, StoreError> {
-        let mut kept = KEPT;
+        let mut kept = KEPT[0];
         let mut write = self.begin().await?;
         let found = sqlx::query("SELECT run, state FROM machine")
             .fetch_optional(&mut *write.tx)
@@ -142,8 +143,9 @@ impl Store {
         ] {
             sqlx::query(statement).execute(&mut *write.tx).await.map_err(failed(what))?;
         }
-        sqlx::query("DELETE FROM document WHERE name NOT IN (?, ?)")
-            .bind(KEPT)
+        sqlx::query("DELETE FROM document WHERE name NOT IN (?, ?, ?)")
+            .bind(KEPT[0])
+            .bind(KEPT[1])
             .bind(kept)
             .execute(&mut *write.tx)
             .await

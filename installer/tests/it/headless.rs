@@ -140,3 +140,25 @@ fn checks_and_answers_end_it_with_their_reasons() {
         "{stderr}"
     );
 }
+
+#[test]
+fn without_a_cluster_the_next_run_begins_with_the_answers_that_were_deployed() {
+    let site = Site::installed();
+    let output = site.headless("upgrade", "linux", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let site = site.with(&["--restart"]);
+    let kept = |site: &Site| {
+        let manager = site.start("upgrade", "linux").login();
+        let kept = manager.get("/app/config/values").ok()["values"].clone();
+        assert_eq!(kept["admin_password"]["value"], "••••••••");
+        (manager, kept["hostname"]["value"].clone())
+    };
+    let (manager, hostname) = kept(&site);
+    assert_eq!(hostname, "app.example.com");
+    manager.patch_values(&serde_json::json!({ "hostname": { "value": "other.example.com" } })).ok();
+    drop(manager);
+    // What was only answered and never deployed is no answer of the next run.
+    let (manager, hostname) = kept(&site);
+    assert_eq!(hostname, "app.example.com");
+    drop(manager);
+}
