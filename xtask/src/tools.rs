@@ -72,11 +72,18 @@ struct Packaged {
     for_what: &'static str,
 }
 
-const PACKAGED: [Packaged; 1] = [Packaged {
-    name: "docker-registry",
-    package: "docker-registry",
-    for_what: "pushing images into a real registry",
-}];
+const PACKAGED: [Packaged; 2] = [
+    Packaged {
+        name: "docker-registry",
+        package: "docker-registry",
+        for_what: "pushing images into a real registry",
+    },
+    Packaged {
+        name: "faketime",
+        package: "faketime",
+        for_what: "the eight hours of a session of the installer",
+    },
+];
 
 /// A program of the Python package index, installed with what it needs into an environment of its own.
 struct Python {

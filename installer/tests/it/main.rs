@@ -6,6 +6,7 @@ mod api;
 mod cases;
 mod charts;
 mod cli;
+mod clock;
 mod cluster;
 mod conformance;
 mod harness;
