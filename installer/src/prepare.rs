@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use kinds::license::VerifiedLicense;
 use tokio_util::task::TaskTracker;
+use upstream::Proxies;
 
 use crate::flow::{Flow, Mode, State, Target};
 use crate::release::Release;
@@ -100,7 +101,8 @@ pub(crate) async fn prepare(
     let how = how(&request, state);
     let endpoint = vendor::endpoint(&license);
     let is_airgap = request.airgap_bundle.is_some();
-    let client = if is_airgap { None } else { Some(vendor::client(&endpoint, &license)?) };
+    let client =
+        if is_airgap { None } else { Some(vendor::client(&endpoint, &license, place.proxies())?) };
     if let Some(client) = &client {
         license = vendor::synced(client, license, &keys).await?;
     }
@@ -149,7 +151,7 @@ pub(crate) async fn prepare(
     let web = page(&request, flow, &release)?;
     take_up(&store, &run, how, flow).await?;
     let clusters = (place.installation.version.as_str(), release.cluster_version.as_str());
-    let telemetry = telemetry(&request, &settings, &endpoint, clusters);
+    let telemetry = telemetry(&request, &settings, &endpoint, place.proxies(), clusters);
     let site = Site::new(Parts {
         flow,
         settings,
@@ -309,12 +311,18 @@ fn telemetry(
     request: &Request,
     settings: &Settings,
     endpoint: &str,
+    proxies: Option<Proxies>,
     (installed, wanted): (&str, &str),
 ) -> Telemetry {
     let is_off = settings.airgap_bundle.is_some()
         || std::env::var("DISABLE_TELEMETRY").is_ok_and(|it| !it.is_empty());
-    // Without a proxy set up wrongly this cannot fail; a run does not depend on it.
-    let Some(client) = (!is_off).then(reqwest::Client::new) else {
+    let client = match proxies {
+        Some(proxies) => proxies.apply(reqwest::Client::builder()),
+        None => Ok(reqwest::Client::builder()),
+    };
+    // A run does not depend on it.
+    let Some(client) = client.and_then(reqwest::ClientBuilder::build).ok().filter(|_| !is_off)
+    else {
         return Telemetry::default();
     };
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname")

@@ -15,6 +15,7 @@ use crate::answer::{ReadError, read, read_reason, refusal, retry_after};
 use crate::error::{RetryEnd, UpstreamError};
 use crate::fault::{Verdict, judge, pause};
 use crate::headers;
+use crate::proxies::Proxies;
 use crate::target::Target;
 
 /// The most redirects that are followed for one question.
@@ -41,6 +42,8 @@ pub struct Options {
     pub max_release_bytes: u64,
     /// What the vendor is told about the installation.
     pub reporting: Reporting,
+    /// The proxies on the way; `None` for the environment's.
+    pub proxies: Option<Proxies>,
 }
 
 impl Default for Options {
@@ -52,6 +55,7 @@ impl Default for Options {
             retry_for: Duration::from_mins(1),
             max_release_bytes: 64 << 30,
             reporting: Reporting::default(),
+            proxies: None,
         }
     }
 }
@@ -172,7 +176,12 @@ impl Client {
         options: Options,
     ) -> Result<Self, UpstreamError> {
         let target = Target::new(endpoint, app_slug)?;
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let builder = match &options.proxies {
+            Some(proxies) => proxies.apply(builder).map_err(UpstreamError::Setup)?,
+            None => builder,
+        };
+        let http = builder
             .user_agent(format!("KOTS/{}", options.version))
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.idle_timeout)

@@ -14,6 +14,7 @@ mod error;
 mod fault;
 mod headers;
 pub mod mirror;
+mod proxies;
 mod target;
 
 pub use client::{
@@ -22,3 +23,4 @@ pub use client::{
 pub use download::{Download, ReleaseQuery};
 pub use error::{RetryEnd, UpstreamError};
 pub use headers::ReleaseMeta;
+pub use proxies::Proxies;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow};
 use secrecy::SecretString;
+use upstream::Proxies;
 
 use super::Request;
 use super::given::text;
@@ -48,6 +49,12 @@ impl Place {
             (None, Some(cluster)) => Ok(cluster.namespace(app_slug).await?),
             (None, None) => Ok("default".to_owned()),
         }
+    }
+
+    /// The proxies of the embedded cluster on the way to the vendor; `None` leaves it to the environment.
+    pub(super) fn proxies(&self) -> Option<Proxies> {
+        let Proxy { http, https, none } = self.installation.proxy.clone();
+        (!http.is_empty() || !https.is_empty()).then_some(Proxies { http, https, none })
     }
 
     /// The proxies of the embedded cluster, else those of this process.

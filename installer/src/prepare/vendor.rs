@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use kinds::license::{ApiVersion, RootKeys, VerifiedLicense, verify};
 use upstream::{
-    Client, LicenseFormat, Options as VendorOptions, Pending, PendingQuery, ReleaseQuery,
+    Client, LicenseFormat, Options as VendorOptions, Pending, PendingQuery, Proxies, ReleaseQuery,
 };
 
 use super::Request;
@@ -36,11 +36,15 @@ pub(super) fn app_endpoint(endpoint: &str, release: &Release) -> String {
 }
 
 /// A client for the application of a licence.
-pub(super) fn client(endpoint: &str, license: &VerifiedLicense) -> Result<Client> {
+pub(super) fn client(
+    endpoint: &str,
+    license: &VerifiedLicense,
+    proxies: Option<Proxies>,
+) -> Result<Client> {
     let license = &license.license;
     let url = url::Url::parse(endpoint)
         .with_context(|| format!("the vendor endpoint `{endpoint}` is not a URL"))?;
-    let options = VendorOptions { retry_for: RETRY_FOR, ..VendorOptions::default() };
+    let options = VendorOptions { retry_for: RETRY_FOR, proxies, ..VendorOptions::default() };
     Ok(Client::new(url, &license.app_slug, license.license_id.clone().into(), options)?)
 }
 

@@ -501,3 +501,27 @@ fn an_update_goes_to_the_cluster_that_is_named() {
     );
     assert!(cluster.read("surroundings").contains("KUBECONFIG=FOLDER/kubeconfig\n"));
 }
+
+#[test]
+fn the_vendor_is_asked_through_the_proxy_of_the_embedded_cluster() {
+    if !is_root() {
+        return;
+    }
+    let cluster = Cluster::start(Site::installed());
+    let installation = json!({
+        "apiVersion": "embeddedcluster.replicated.com/v1beta1",
+        "kind": "Installation",
+        "metadata": { "name": "20260301000000" },
+        "spec": {
+            "clusterID": "the-cluster",
+            "runtimeConfig": { "proxy": { "httpProxy": cluster.site.vendor.url } },
+        },
+    });
+    cluster.create("/apis/embeddedcluster.replicated.com/v1beta1/installations", &installation);
+    let mut command = cluster.command(&["--headless", "--config-values"]);
+    command.arg(cluster.site.path("values.yaml"));
+    // No name server knows it; the vendor's mirror answers as a proxy would.
+    command.env("REPLICATED_APP_ENDPOINT", "http://vendor.invalid");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
