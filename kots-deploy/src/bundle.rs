@@ -79,6 +79,14 @@ fn pull_error(error: &io::Error) -> Option<&PullError> {
 }
 
 impl CommandError {
+    /// What a bundle lacks that is sound otherwise.
+    fn missing(&self) -> &[String] {
+        match self {
+            Self::NotWhole { missing, .. } => missing,
+            _ => &[],
+        }
+    }
+
     fn hint(&self) -> &'static str {
         match self {
             Self::Bundle { source, .. } => source.hint(),
@@ -139,6 +147,10 @@ pub fn run(args: &BundleArgs, handle: Handle, is_stopped: &(dyn Fn() -> bool + S
         Err(error) => {
             console.clear();
             let report = error::of(&error, error.hint());
+            if args.output != Output::Text {
+                let document = json!({"error": &report, "missing": error.missing()});
+                console.print("", || document);
+            }
             let text = error::text(&report, error::Chain::Whole);
             let _ = io::stderr().write_all(text.as_bytes());
             1

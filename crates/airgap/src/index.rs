@@ -38,7 +38,7 @@ use crate::{
     limits::Limits,
     pipe,
     reference::ReferenceError,
-    tar::{ArchiveError, clean},
+    tar::clean,
 };
 
 /// A run of bytes in the decompressed bundle.
@@ -380,23 +380,4 @@ fn artifacts(airgap: &Airgap, entries: &[IndexedEntry]) -> Vec<Artifact> {
             Artifact { key: key.to_owned(), path: path.clone(), section }
         })
         .collect()
-}
-
-impl BundleError {
-    /// With the entry that was being read, where the error names none itself.
-    fn near(self, entry: Option<String>) -> Self {
-        match (self, entry) {
-            (
-                Self::Archive(
-                    source @ (ArchiveError::Gzip(_)
-                    | ArchiveError::Header { .. }
-                    | ArchiveError::Pax { .. }
-                    | ArchiveError::DataAfterEnd { .. }
-                    | ArchiveError::Cut { name: None, .. }),
-                ),
-                Some(entry),
-            ) => Self::Near { entry, source },
-            (other, _) => other,
-        }
-    }
 }

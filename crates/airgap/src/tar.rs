@@ -5,14 +5,16 @@
 //! instead of being settled by a rule of our own. Accepted are ustar, GNU long names, and the PAX records that real
 //! programs write, macOS included.
 
+mod data;
 mod error;
 mod header;
 mod name;
 mod names;
 mod pax;
 
-use std::io::{self, Read};
+use std::io::Read;
 
+pub use data::EntryData;
 pub use error::{ArchiveError, HeaderFault, NameFault, PaxFault};
 use header::{BLOCK, Header, Kind};
 pub(crate) use name::{clean, shown};
@@ -378,25 +380,6 @@ impl<R: Read> TarReader<R> {
         self.at += n as u64;
         current.left -= n as u64;
         Ok(n)
-    }
-}
-
-/// The data of one entry. Faults of the archive are `io::Error`s that hold an [`ArchiveError`].
-#[derive(Debug)]
-pub struct EntryData<'a, R> {
-    reader: &'a mut TarReader<R>,
-}
-
-impl<R> EntryData<'_, R> {
-    /// Bytes of the whole entry.
-    pub fn size(&self) -> u64 {
-        self.reader.current.as_ref().map_or(0, |it| it.size)
-    }
-}
-
-impl<R: Read> Read for EntryData<'_, R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.reader.read_data(buf).map_err(ArchiveError::into_io)
     }
 }
 

@@ -21,9 +21,10 @@ mod report;
 mod repositories;
 mod survey;
 mod tally;
+mod todo;
 mod upload;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -43,9 +44,9 @@ use airgap::Digest;
 use memory::Memory;
 use pace::Pace;
 pub(crate) use patience::Patience;
-use plan::Place;
 use repositories::Repositories;
 use tally::Tally;
+use todo::Todo;
 
 /// How many blobs are uploaded at once when nobody says otherwise.
 pub const DEFAULT_PARALLELISM: usize = 4;
@@ -263,21 +264,6 @@ impl Shared {
     }
 }
 
-/// What is still to be done.
-#[derive(Debug, Default)]
-struct Todo {
-    /// Blobs that are missing, where.
-    missing: BTreeSet<Place>,
-    /// Repositories known to have a blob.
-    have: BTreeMap<Digest, BTreeSet<String>>,
-    /// Images that are not there yet.
-    open: BTreeSet<usize>,
-    /// Images that will not come to be there.
-    failed: BTreeMap<usize, (String, Option<Fault>)>,
-    /// The registry does not take blobs over from other repositories.
-    no_mounts: bool,
-}
-
 /// A plan, a registry and everything between.
 pub struct Pusher(Arc<Shared>);
 
@@ -385,32 +371,4 @@ fn conclude(shared: &Shared, todo: Todo, pushed: Pushed) -> Result<Pushed, PushE
         })
         .collect();
     Err(PushError::Images { failed, total: shared.plan.images().len() })
-}
-
-impl Todo {
-    /// Ends an image.
-    fn fail(&mut self, shared: &Shared, image: usize, reason: &str, fault: Option<Fault>) {
-        if !self.open.remove(&image) {
-            return;
-        }
-        shared.tally.set(image, ImageState::Failed(reason.to_owned()));
-        shared.tell(&Event::Failed { image, reason });
-        self.failed.insert(image, (reason.to_owned(), fault));
-        // What only this image needs is not worth sending any more.
-        let still = shared.plan.needed(&self.open);
-        self.missing.retain(|it| still.contains(it));
-    }
-
-    /// Ends every image that needs a blob in a repository.
-    fn fail_place(&mut self, shared: &Shared, place: &Place, reason: &str, fault: Option<&Fault>) {
-        for image in shared.plan.users(place) {
-            self.fail(shared, image, reason, fault.cloned());
-        }
-    }
-
-    /// A blob is there.
-    fn there(&mut self, place: &Place) {
-        self.missing.remove(place);
-        self.have.entry(place.digest).or_default().insert(place.repository.to_string());
-    }
 }

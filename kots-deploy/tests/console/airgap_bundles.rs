@@ -101,6 +101,11 @@ fn a_bundle_is_made_inspected_and_verified() {
     hint: the file is not complete: download or copy the bundle again, and compare its size with the vendor's
     -> 1
     ");
+    let ran = kots(site.path(), "airgap verify cut.airgap --output json");
+    ran.assert(1);
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(document["error"]["what"], "bundle cut.airgap cannot be used");
+    assert!(document["error"]["next"].as_str().unwrap().starts_with("the file is not complete"));
     insta::assert_snapshot!(check("airgap inspect missing.airgap"), @r"
     $ kots airgap inspect missing.airgap
     Error: bundle missing.airgap cannot be used: failed to stat airgap bundle: No such file or directory (os error 2)

@@ -309,6 +309,9 @@ fn images_of_a_bundle_without_a_release_are_pushed() {
     hint: ask the vendor for a bundle that holds all of it
     -> 1
     ");
+    let verified = kots(&["airgap", "verify", "kotsadm.tar.gz", "--output=json"]);
+    let document: Value = serde_json::from_str(&verified.stdout).unwrap();
+    assert_eq!(document["missing"], serde_json::json!([lacks]));
     let deployed = console.kots(&airgapped("kotsadm.tar.gz"));
     insta::assert_snapshot!(show(&server, &deployed), @r"
     Error: failed to get file app.tar.gz from airgap: file not found in archive (it holds images/)

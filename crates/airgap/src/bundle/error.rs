@@ -128,6 +128,23 @@ impl BundleError {
         Self::Missing { name, others }
     }
 
+    /// With the entry that was being read, where the error names none itself.
+    pub(crate) fn near(self, entry: Option<String>) -> Self {
+        match (self, entry) {
+            (
+                Self::Archive(
+                    source @ (ArchiveError::Gzip(_)
+                    | ArchiveError::Header { .. }
+                    | ArchiveError::Pax { .. }
+                    | ArchiveError::DataAfterEnd { .. }
+                    | ArchiveError::Cut { name: None, .. }),
+                ),
+                Some(entry),
+            ) => Self::Near { entry, source },
+            (other, _) => other,
+        }
+    }
+
     /// Says what a person can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
