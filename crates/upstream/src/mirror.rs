@@ -14,6 +14,7 @@
 
 mod access;
 mod folder;
+mod ignore;
 mod pack;
 mod reply;
 

@@ -45,6 +45,10 @@ fn a_chart_beside_the_release_is_packed() {
         folder.path(),
         &[
             ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.2.3\n"),
+            ("charts/web/.helmignore", "*.draft\nci/\n"),
+            ("charts/web/templates/a.yaml", CONFIG_MAP),
+            ("charts/web/templates/b.yaml.draft", "{{ fail \"a draft\" }}"),
+            ("charts/web/ci/templates/c.yaml", "no template"),
             ("charts/other/Chart.yaml", "apiVersion: v2\nname: other\nversion: 1.0.0\n"),
         ],
     );
@@ -54,7 +58,15 @@ fn a_chart_beside_the_release_is_packed() {
     let whole = run(folder.path(), "release");
     assert!(whole.ends_with("-> 0"), "{whole}");
     let out = folder.path().join("out");
-    assert!(out.join("helm/web/web-1.2.3.tgz").is_file());
+    let packed = fs::read(out.join("helm/web/web-1.2.3.tgz")).unwrap();
+    let limits = airgap::Limits::default().app;
+    let mut tar = airgap::TarReader::new(airgap::Gunzip::new(&packed[..], &limits), &limits);
+    let mut names = Vec::new();
+    while let Some(entry) = tar.next_entry().unwrap() {
+        names.push(entry.name);
+    }
+    // What `.helmignore` names is no part of the chart.
+    assert_eq!(names, ["web/.helmignore", "web/Chart.yaml", "web/templates/a.yaml"]);
     assert!(!out.join("upstream/other-1.0.0.tgz").exists());
     assert!(out.join("rendered/this-cluster/one-configmap.yaml").is_file());
 }

@@ -2,7 +2,8 @@
 //!
 //! A `.tar.gz` is served as it is. A folder is packed: sorted, without times and owners, without a
 //! top-level `userdata/` (that belongs to an installation, not to a release), and with every chart
-//! source (a folder with a `Chart.yaml`) packed as `<name>-<version>.tgz`, as `helm package` names it.
+//! source (a folder with a `Chart.yaml`) packed as `<name>-<version>.tgz`, as `helm package` names it and
+//! without what its `.helmignore` names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +13,7 @@ use airgap::BundleWriter;
 use serde::Deserialize;
 
 use super::folder::{App, MirrorError, Release, read_text};
+use super::ignore::Ignore;
 
 /// The most bytes of files a folder release may have; larger ones are given as `.tar.gz`.
 const FOLDER_BYTES: u64 = 256 * 1024 * 1024;
@@ -139,7 +141,13 @@ fn write<'a>(
 
 /// Reads a release folder: files by their path in the archive.
 fn collect(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, MirrorError> {
-    let mut walk = Walk { root, charts: Charts::Packed, files: BTreeMap::new(), bytes: 0 };
+    let mut walk = Walk {
+        root,
+        charts: Charts::Packed,
+        ignore: Ignore::default(),
+        files: BTreeMap::new(),
+        bytes: 0,
+    };
     walk.folder(root, "", 0)?;
     Ok(walk.files)
 }
@@ -156,6 +164,8 @@ enum Charts {
 struct Walk<'a> {
     root: &'a Path,
     charts: Charts,
+    /// What is left out, by its path below `root`.
+    ignore: Ignore,
     files: BTreeMap<String, Vec<u8>>,
     bytes: u64,
 }
@@ -186,6 +196,10 @@ impl Walk<'_> {
                 continue;
             }
             let kind = fs::symlink_metadata(&path).map_err(MirrorError::io(&path))?;
+            let below = path.strip_prefix(self.root).ok().and_then(Path::to_str);
+            if below.is_some_and(|it| self.ignore.ignores(it, kind.is_dir())) {
+                continue;
+            }
             if kind.is_dir() {
                 if depth == 0 && prefix.is_empty() && name == "userdata" {
                     continue;
@@ -265,7 +279,14 @@ fn pack_chart(dir: &Path, chart: &Path) -> Result<(String, Vec<u8>), MirrorError
             ));
         }
     }
-    let mut walk = Walk { root: dir, charts: Charts::Kept, files: BTreeMap::new(), bytes: 0 };
+    let rules = dir.join(".helmignore");
+    let ignore = match fs::symlink_metadata(&rules) {
+        Ok(it) if it.is_file() => read_text(&rules)?,
+        _ => String::new(),
+    };
+    let ignore = Ignore::parse(&ignore).map_err(|why| MirrorError::content(&rules, why))?;
+    let charts = Charts::Kept;
+    let mut walk = Walk { root: dir, charts, ignore, files: BTreeMap::new(), bytes: 0 };
     walk.folder(dir, &format!("{}/", meta.name), 1)?;
     let bytes =
         write(dir, walk.files.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())))?;
