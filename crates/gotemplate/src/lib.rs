@@ -35,6 +35,7 @@ mod value;
 pub use error::{Error, ErrorKind, FuncError};
 pub use func::{Body, Func, FuncMap};
 pub use limits::Limits;
+pub use strconv::{ParseError, parse_float, parse_int, parse_uint};
 pub use template::{Call, Options, Template};
 pub use types::Type;
 pub use value::{GoTime, Kind, List, Map, Named, Object, Str, Strings, Value, Zone};

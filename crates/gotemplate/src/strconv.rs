@@ -5,7 +5,7 @@ mod parse;
 mod quote;
 
 pub(crate) use float::format_float;
-pub(crate) use parse::{ParseError, parse_float, parse_int, parse_uint};
+pub use parse::{ParseError, parse_float, parse_int, parse_uint};
 pub(crate) use quote::{
     can_backquote, quote, quote_ascii, quote_rune, quote_rune_ascii, unquote, unquote_char,
 };

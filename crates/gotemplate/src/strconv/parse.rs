@@ -4,8 +4,10 @@ use std::fmt;
 
 /// Why a text is no number: Go's two reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ParseError {
+pub enum ParseError {
+    /// It is not written like a number.
     Syntax,
+    /// It is one that does not fit into 64 bits.
     Range,
 }
 
@@ -19,7 +21,15 @@ impl fmt::Display for ParseError {
 }
 
 /// `strconv.ParseUint` with 64 bits; base 0 reads the prefix and allows underscores.
-pub(crate) fn parse_uint(text: &str, base: u32) -> Result<u64, ParseError> {
+///
+/// # Errors
+///
+/// [`ParseError`].
+///
+/// # Panics
+///
+/// The base is over 36.
+pub fn parse_uint(text: &str, base: u32) -> Result<u64, ParseError> {
     if text.is_empty() {
         return Err(ParseError::Syntax);
     }
@@ -69,7 +79,15 @@ fn prefix(text: &str) -> (u32, &str) {
 }
 
 /// `strconv.ParseInt` with 64 bits.
-pub(crate) fn parse_int(text: &str, base: u32) -> Result<i64, ParseError> {
+///
+/// # Errors
+///
+/// [`ParseError`].
+///
+/// # Panics
+///
+/// The base is over 36.
+pub fn parse_int(text: &str, base: u32) -> Result<i64, ParseError> {
     let (negative, digits) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -113,7 +131,11 @@ fn underscores_ok(text: &str) -> bool {
 }
 
 /// `strconv.ParseFloat` with 64 bits.
-pub(crate) fn parse_float(text: &str) -> Result<f64, ParseError> {
+///
+/// # Errors
+///
+/// [`ParseError`].
+pub fn parse_float(text: &str) -> Result<f64, ParseError> {
     let (sign, body) = match text.as_bytes().first() {
         Some(b'-') => (-1.0, &text[1..]),
         Some(b'+') => (1.0, &text[1..]),

@@ -26,9 +26,11 @@ pub(super) fn functions(world: &World, pairs: &TlsPairs) -> FuncMap {
 }
 
 fn texts(functions: &mut FuncMap) {
-    functions.insert("ToLower", of_text(|s| s.chars().map(lower).collect::<String>().into()));
-    functions.insert("ToUpper", of_text(|s| s.chars().map(upper).collect::<String>().into()));
-    functions.insert("TrimSpace", of_text(|s| s.trim().into()));
+    // Both are Go's own functions, under two names.
+    for (name, sprig) in [("ToLower", "lower"), ("ToUpper", "upper"), ("TrimSpace", "trim")] {
+        let function = functions.get(sprig).expect("a function of sprig's").clone();
+        functions.insert(name, function);
+    }
     functions.insert(
         "Trim",
         Func::new([Type::String], |args| Ok(trim(args))).variadic(Type::String).typed(),
@@ -47,19 +49,6 @@ fn encode() -> Func {
         Ok(base64_encode(bytes).into())
     })
     .typed()
-}
-
-/// Go maps letter by letter; a letter whose other case is several letters stays.
-fn lower(c: char) -> char {
-    single(c.to_lowercase()).unwrap_or(c)
-}
-
-fn upper(c: char) -> char {
-    single(c.to_uppercase()).unwrap_or(c)
-}
-
-fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
-    letters.next().filter(|_| letters.next().is_none())
 }
 
 fn trim(args: &[Value]) -> Value {

@@ -89,6 +89,15 @@ fn functions_answer_in_both_passes() {
             "true 255 0 31 -15 7 1.5",
         ),
         (
+            r#"{{repl ParseInt "5" 1 }} {{repl ParseInt "5" 99 }} {{repl ParseInt "1_0" 0 }} {{repl ParseInt "-99999999999999999999" }} {{repl ParseUint "-1" }} {{repl ParseFloat "0x1p-2" }} {{repl ParseFloat "-1e999" }} {{repl ParseFloat "1_0" }}"#,
+            "0 0 10 -9223372036854775808 0 0.25 -Inf 10",
+        ),
+        (r#"{{repl ToLower "İA" }}{{repl TrimSpace "\u0085x\u200b" }}"#, "iax\u{200b}"),
+        (
+            "{{repl Div 1 0 }}",
+            "file.yaml:1:8: the template function `Div` failed: runtime error: integer divide by zero",
+        ),
+        (
             "{{repl HumanSize 0 }} {{repl HumanSize 999 }} {{repl HumanSize 1234567 }} {{repl HumanSize 1.5e12 }}",
             "0B 999B 1.235MB 1.5TB",
         ),
@@ -140,7 +149,7 @@ fn random_texts_follow_the_seed_and_the_class() {
 fn errors_name_function_file_and_line() {
     insta::assert_snapshot!(check("a\nb {{repl Frobnicate 1 }}"), @"file.yaml:2:10: the template function `Frobnicate` does not exist");
     insta::assert_snapshot!(check("a: repl{{ Frobnicate 1 }}"), @"file.yaml:1:11: the template function `Frobnicate` does not exist");
-    insta::assert_snapshot!(check("\n{{repl Div 1 0 }}"), @"file.yaml:2:8: the template function `Div` failed: integer divide by zero");
+    insta::assert_snapshot!(check("\n{{repl Div 1 0 }}"), @"file.yaml:2:8: the template function `Div` failed: runtime error: integer divide by zero");
     insta::assert_snapshot!(check("{{repl KubeSeal \"a\" \"ns\" \"n\" \"v\" }}"), @"file.yaml:1:8: the template function `KubeSeal` failed: the text holds no certificate in PEM form");
     insta::assert_snapshot!(check("{{repl KubeSeal \"-----BEGIN CERTIFICATE-----\\nMAA=\\n-----END CERTIFICATE-----\" \"ns\" \"n\" \"v\" }}"), @"file.yaml:1:8: the template function `KubeSeal` failed: the certificate cannot be read");
     insta::assert_snapshot!(check("a\n{{repl ConfigOption }}"), @r#"file.yaml:2:1: executing "file.yaml" at <ConfigOption>: wrong number of args for ConfigOption: want 1 got 0"#);

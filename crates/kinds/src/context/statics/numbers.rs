@@ -1,9 +1,14 @@
 //! Arithmetic by the kind of the first argument, parsing and sizes.
 
-use gotemplate::{Func, FuncError, FuncMap, Type, Value};
+use gotemplate::{
+    Func, FuncError, FuncMap, ParseError, Type, Value, parse_float, parse_int, parse_uint,
+};
 
 use crate::context::text::{fail, of_text, text};
 use crate::gvk::go_bool;
+
+/// What Go calls it.
+const BY_ZERO: &str = "runtime error: integer divide by zero";
 
 pub(super) fn add(functions: &mut FuncMap) {
     for (name, operator) in [
@@ -18,9 +23,9 @@ pub(super) fn add(functions: &mut FuncMap) {
         );
     }
     functions.insert("ParseBool", of_text(|s| go_bool(s).unwrap_or(false).into()));
-    functions.insert("ParseFloat", of_text(|s| Value::Float64(s.parse().unwrap_or(0.0))));
-    functions.insert("ParseInt", parse(|s, base| Value::Int64(parse_int(s, base))));
-    functions.insert("ParseUint", parse(|s, base| Value::Uint64(parse_uint(s, base))));
+    functions.insert("ParseFloat", of_text(|s| Value::Float64(float_of(s))));
+    functions.insert("ParseInt", parse(|s, base| Value::Int64(int(s, base))));
+    functions.insert("ParseUint", parse(|s, base| Value::Uint64(uint(s, base))));
     functions.insert(
         "HumanSize",
         Func::new([Type::Any], |args| Ok(human_size(float(&args[0])).into())).typed(),
@@ -63,7 +68,7 @@ impl Operator {
             Self::Add => one.wrapping_add(other),
             Self::Sub => one.wrapping_sub(other),
             Self::Mult => one.wrapping_mul(other),
-            Self::Div if other == 0 => return fail("integer divide by zero"),
+            Self::Div if other == 0 => return fail(BY_ZERO),
             Self::Div => one.wrapping_div(other),
         })
     }
@@ -73,7 +78,7 @@ impl Operator {
             Self::Add => one.wrapping_add(other),
             Self::Sub => one.wrapping_sub(other),
             Self::Mult => one.wrapping_mul(other),
-            Self::Div if other == 0 => return fail("integer divide by zero"),
+            Self::Div if other == 0 => return fail(BY_ZERO),
             Self::Div => one.wrapping_div(other),
         })
     }
@@ -95,54 +100,41 @@ fn unsigned(value: &Value) -> u64 {
     }
 }
 
-/// A function of a text and a base, 10 when it is left out.
+/// A function of a text and a base, 10 when it is left out. What is no number is 0, as is every text with a base that
+/// there is not.
 fn parse(body: impl Fn(&str, u32) -> Value + Send + Sync + 'static) -> Func {
     Func::new([Type::String], move |args| {
         let base = args.get(1).and_then(Value::as_i64).unwrap_or(10);
-        let subject = text(args, 0);
-        match u32::try_from(base) {
-            Ok(0) => {
-                let (base, digits) = by_prefix(&subject);
-                Ok(body(&digits, base))
-            }
-            Ok(base @ 2..=36) => Ok(body(&subject, base)),
-            _ => fail(format!("the base {base} is not allowed, 0 and 2 to 36 are")),
-        }
+        Ok(match u32::try_from(base) {
+            Ok(base @ (0 | 2..=36)) => body(&text(args, 0), base),
+            _ => body("", 10),
+        })
     })
     .variadic(Type::Int)
     .typed()
 }
 
-/// The base that a prefix tells (`0x`, `0o`, `0b`, `0`), and the number without it.
-fn by_prefix(subject: &str) -> (u32, String) {
-    let unsigned = subject.strip_prefix(['+', '-']).unwrap_or(subject);
-    let sign = &subject[..subject.len() - unsigned.len()];
-    let (base, digits) = match unsigned.as_bytes() {
-        [b'0', b'x' | b'X', _, ..] => (16, &unsigned[2..]),
-        [b'0', b'o' | b'O', _, ..] => (8, &unsigned[2..]),
-        [b'0', b'b' | b'B', _, ..] => (2, &unsigned[2..]),
-        [b'0', _, ..] => (8, &unsigned[1..]),
-        _ => (10, unsigned),
-    };
-    (base, format!("{sign}{digits}"))
-}
-
 /// Go gives the nearest bound for a number out of range and 0 for no number.
-fn parse_int(subject: &str, base: u32) -> i64 {
-    i64::from_str_radix(subject, base).unwrap_or_else(|error| match error.kind() {
-        std::num::IntErrorKind::PosOverflow => i64::MAX,
-        std::num::IntErrorKind::NegOverflow => i64::MIN,
-        _ => 0,
+fn int(subject: &str, base: u32) -> i64 {
+    parse_int(subject, base).unwrap_or_else(|error| match error {
+        ParseError::Syntax => 0,
+        ParseError::Range if subject.starts_with('-') => i64::MIN,
+        ParseError::Range => i64::MAX,
     })
 }
 
-fn parse_uint(subject: &str, base: u32) -> u64 {
-    if subject.starts_with('+') {
-        return 0;
-    }
-    u64::from_str_radix(subject, base).unwrap_or_else(|error| match error.kind() {
-        std::num::IntErrorKind::PosOverflow => u64::MAX,
-        _ => 0,
+fn uint(subject: &str, base: u32) -> u64 {
+    parse_uint(subject, base).unwrap_or_else(|error| match error {
+        ParseError::Syntax => 0,
+        ParseError::Range => u64::MAX,
+    })
+}
+
+fn float_of(subject: &str) -> f64 {
+    parse_float(subject).unwrap_or_else(|error| match error {
+        ParseError::Syntax => 0.0,
+        ParseError::Range if subject.starts_with('-') => f64::NEG_INFINITY,
+        ParseError::Range => f64::INFINITY,
     })
 }
 
