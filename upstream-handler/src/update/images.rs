@@ -240,19 +240,24 @@ impl Observer for Watch {
             return;
         }
         *last = Some(now);
-        let report = report(&self.plan, &progress(), &text(event), (now, Timestamp::now()));
+        let progress = progress();
+        let text = text(event, &progress);
+        let report = report(&self.plan, &progress, &text, (now, Timestamp::now()));
         if let Ok(line) = serde_json::to_string(&report) {
             *self.message.lock().unwrap_or_else(PoisonError::into_inner) = line;
         }
     }
 }
 
-fn text(event: &Event<'_>) -> String {
+fn text(event: &Event<'_>, progress: &Progress) -> String {
     match event {
         Event::Waiting { what, fault, pause, .. } => {
             format!("{what}: {fault}; trying again in {} s", pause.as_secs())
         }
         Event::Lost { what, reason } => format!("{what} is sent again: {reason}"),
-        _ => "Pushing images...".to_owned(),
+        _ => format!(
+            "Pushing images... {} of {} bytes; waiting for {}",
+            progress.done, progress.total, progress.waiting_for
+        ),
     }
 }
