@@ -1,20 +1,28 @@
 //! JSON as the original's decoder reads it: keys are found in any case, unknown ones are passed over, only
-//! the first value counts, and `null` is an empty one. Pure.
+//! the first value counts, and `null` is an empty one. Only so many values are held: a short text can be very many, and
+//! each takes far more memory than its text. Pure.
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use std::fmt;
+
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::{Map, Number, Value};
 
 /// Decodes the text of a body into `T`. `fields` are the keys of `T`; below `values` those of answers too.
 pub(super) fn decode<T: DeserializeOwned + Default>(
     bytes: &[u8],
     fields: &[&str],
 ) -> Result<T, String> {
-    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
-    let value = match values.next() {
-        None => return Err("EOF".to_owned()),
-        Some(Ok(value)) => value,
-        Some(Err(error)) if error.is_eof() => return Err("unexpected EOF".to_owned()),
-        Some(Err(error)) => return Err(syntax(bytes, &error)),
+    if bytes.trim_ascii().is_empty() {
+        return Err("EOF".to_owned());
+    }
+    let mut left = VALUES;
+    let read = Bounded(&mut left).deserialize(&mut serde_json::Deserializer::from_slice(bytes));
+    let value = match read {
+        Ok(value) => value,
+        Err(error) if error.is_eof() => return Err("unexpected EOF".to_owned()),
+        Err(error) => return Err(syntax(bytes, &error)),
     };
     if value.is_null() {
         return Ok(T::default());
@@ -77,6 +85,75 @@ fn folded(object: Map<String, Value>, fields: &[&str]) -> Map<String, Value> {
     folded
 }
 
+/// The most values of a body, those of objects and lists included.
+const VALUES: usize = 50_000;
+
+/// Reads a value, and takes it and those in it from how many are left.
+struct Bounded<'a>(&'a mut usize);
+
+impl<'de> DeserializeSeed<'de> for Bounded<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        *self.0 = self.0.checked_sub(1).ok_or_else(|| {
+            D::Error::custom(format_args!("the body has more than {VALUES} values"))
+        })?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Bounded<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(Bounded(self.0))? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while let Some(key) = object.next_key::<String>()? {
+            values.insert(key, object.next_value_seed(Bounded(self.0))?);
+        }
+        Ok(Value::Object(values))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::types::{AppRequest, ConfigValuesBody};
@@ -118,6 +195,16 @@ mod tests {
         let body: AppRequest =
             decode(br#"{"IGNOREAPPPREFLIGHTS":true}"#, &["ignoreAppPreflights"]).expect("a body");
         assert!(body.ignore_app_preflights);
+    }
+
+    #[test]
+    fn a_short_text_of_very_many_values_is_refused() {
+        let answers = |n: usize| {
+            let answers: Vec<_> = (0..n).map(|at| format!("\"k{at}\":{{}}")).collect();
+            format!(r#"{{"values":{{{}}}}}"#, answers.join(","))
+        };
+        assert!(check(&answers(40_000)).starts_with(r#"{"values":{"#));
+        assert!(check(&answers(50_000)).starts_with("the body has more than 50000 values"));
     }
 
     proptest::proptest! {
