@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use gotemplate::{
-    FuncMap, GoTime, Limits, List, Map, Options, Str, Strings, Template, Value, sprig,
+    FuncMap, GoTime, Limits, List, Map, Options, Str, Strings, Template, Value, Zone, sprig,
 };
+use jiff::civil::DateTime;
 use serde_json::Value as Json;
 
 /// What became of a case.
@@ -110,11 +111,19 @@ fn marked(marker: &str, value: &Value) -> Option<Value> {
         "$stringmap" => Value::StringMap(Arc::new(
             value.entries()?.iter().map(|(k, v)| (k.clone(), string(v))).collect(),
         )),
-        "$time" => Value::Time(GoTime::from_timestamp(value.as_str()?.parse().ok()?)),
+        "$time" => Value::Time(time(value.as_str()?)?),
         "$nil" if value.as_str() == Some("map") => Value::Map(Map::nil()),
         "$nil" => Value::List(List::nil()),
         _ => return None,
     })
+}
+
+/// A time in UTC, up to the end of the year 9999: a `Timestamp` ends a day earlier.
+fn time(text: &str) -> Option<GoTime> {
+    let civil: DateTime = text.strip_suffix('Z')?.parse().ok()?;
+    let since = civil.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let whole = since.as_secs() - i64::from(since.subsec_nanos() < 0);
+    Some(GoTime::new(whole, u32::try_from(civil.subsec_nanosecond()).ok()?, Zone::Utc))
 }
 
 fn string(value: &Value) -> Str {
