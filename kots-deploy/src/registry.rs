@@ -98,7 +98,7 @@ impl ImagePush {
 pub fn impossible(wrong: &[String]) -> Failure {
     let mut failure = Failure::new("rejected", "the images of the airgap bundle cannot be pushed");
     failure.why = wrong.to_vec();
-    failure.next("ask the vendor for a bundle that holds every image it lists").nothing_changed()
+    failure.next("ask the vendor for a bundle that holds every image it lists, each under a name of its own").nothing_changed()
 }
 
 /// A push that did not bring everything there, as a step's failure. Every image that is missing is named.

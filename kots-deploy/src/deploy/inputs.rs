@@ -173,6 +173,9 @@ pub fn index(
     on_progress: &mut dyn FnMut(airgap::Progress) -> ControlFlow<()>,
 ) -> Result<Arc<Index>, InputError> {
     let limits = Limits::default();
+    if let Some(airgap) = Bundle::peek(path, &limits) {
+        supported(&airgap)?;
+    }
     let index = match folder {
         Some(folder) => IndexStore::new(folder).open(path, &limits, on_progress),
         None => Index::build(path, &limits, on_progress),

@@ -103,7 +103,9 @@ impl PlanError {
         match self {
             Self::Input(error) => error.hint(),
             Self::Registry(error) => Some(error.hint()),
-            Self::Images(_) => Some("ask the vendor for a bundle that holds every image it lists"),
+            Self::Images(_) => Some(
+                "ask the vendor for a bundle that holds every image it lists, each under a name of its own",
+            ),
         }
     }
 }

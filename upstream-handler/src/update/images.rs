@@ -122,7 +122,9 @@ impl ImagesError {
                 "start kotsadm with the path of a PEM file with certificates in KOTSADM_REGISTRY_CA"
             }
             Self::Password(_) => "give the registry's password again",
-            Self::Plan(_) => "ask the vendor for a bundle that holds every image it lists",
+            Self::Plan(_) => {
+                "ask the vendor for a bundle that holds every image it lists, each under a name of its own"
+            }
             Self::Failed { next, .. } => next,
             Self::Push(error) => next_of(error),
             Self::Registry { fault, .. } => next_of_fault(Some(fault)),
