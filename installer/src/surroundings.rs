@@ -56,6 +56,9 @@ fn embedded(root: &Path) -> Option<PathBuf> {
     folders.into_iter().map(|it| it.join("pki/admin.conf")).find(|it| it.is_file())
 }
 
+/// Hosts that are never asked through a proxy (as of embedded-cluster's own list).
+const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
+
 /// The proxies that the application's surroundings need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Proxy {
@@ -80,17 +83,22 @@ impl Proxy {
     }
 
     /// Variables for children. Without a proxy they have what this process has.
-    pub(crate) fn variables(&self) -> Vec<(&'static str, &str)> {
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         if self.http.is_empty() && self.https.is_empty() {
             return Vec::new();
         }
+        // A proxy has no way to what listens on this machine, such as a tunnel into the cluster.
+        let said = self.none.split(',').map(str::trim).filter(|it| !it.is_empty());
+        let here =
+            HERE.iter().copied().filter(|host| !self.none.split(',').any(|it| it.trim() == *host));
+        let none = said.chain(here).collect::<Vec<_>>().join(",");
         vec![
-            ("HTTP_PROXY", &self.http),
-            ("http_proxy", &self.http),
-            ("HTTPS_PROXY", &self.https),
-            ("https_proxy", &self.https),
-            ("NO_PROXY", &self.none),
-            ("no_proxy", &self.none),
+            ("HTTP_PROXY", self.http.clone()),
+            ("http_proxy", self.http.clone()),
+            ("HTTPS_PROXY", self.https.clone()),
+            ("https_proxy", self.https.clone()),
+            ("NO_PROXY", none.clone()),
+            ("no_proxy", none),
         ]
     }
 }
@@ -131,7 +139,13 @@ mod tests {
         let environment = |name: &str| (name == "https_proxy").then(|| "http://proxy".to_owned());
         let proxy = Proxy::of_environment(&environment);
         assert_eq!((proxy.http.as_str(), proxy.https.as_str()), ("", "http://proxy"));
-        assert_eq!(proxy.variables()[2], ("HTTPS_PROXY", "http://proxy"));
+        assert_eq!(proxy.variables()[2], ("HTTPS_PROXY", "http://proxy".to_owned()));
+        let none = |none: &str| {
+            let proxy = Proxy { none: none.to_owned(), ..proxy.clone() };
+            proxy.variables()[4].1.clone()
+        };
+        assert_eq!(none(""), "localhost,127.0.0.1");
+        assert_eq!(none("10.0.0.0/8, localhost"), "10.0.0.0/8,localhost,127.0.0.1");
         assert!(Proxy::default().variables().is_empty());
     }
 }

@@ -465,10 +465,10 @@ fn what_the_embedded_cluster_is_and_has_is_known_to_templates_and_children() {
     HTTPS_PROXY=http://proxy:3128
     HTTP_PROXY=
     KUBECONFIG=FOLDER/kubeconfig
-    NO_PROXY=10.0.0.0/8
+    NO_PROXY=10.0.0.0/8,localhost,127.0.0.1
     http_proxy=
     https_proxy=http://proxy:3128
-    no_proxy=10.0.0.0/8
+    no_proxy=10.0.0.0/8,localhost,127.0.0.1
     ");
 }
 
