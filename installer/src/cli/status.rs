@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use serde_json::json;
 use service::sqlite::LookError;
 
@@ -14,16 +14,24 @@ use crate::store::Reader;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The data directory of the run
+    /// The data directory of the run (default: the only one in /var/lib)
+    #[arg(long, conflicts_with = "embedded")]
+    data_dir: Option<PathBuf>,
+    /// The folder that the run was given by --embedded
     #[arg(long)]
-    data_dir: PathBuf,
+    embedded: Option<PathBuf>,
     /// text or json
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     output: String,
 }
 
 pub(super) async fn run(args: Args) -> super::Ended {
-    let folder = &args.data_dir;
+    let folder = match (&args.data_dir, &args.embedded) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(folder)) => folder.join("installer"),
+        (None, None) => only(Path::new("/var/lib"))?,
+    };
+    let folder = folder.as_path();
     let reader = Reader::open(folder).await.map_err(|error| refused(folder, error))?;
     let (run, state, since) = reader.run().await?.ok_or_else(|| no_run(folder))?;
     let mut steps = Vec::new();
@@ -51,6 +59,22 @@ pub(super) async fn run(args: Args) -> super::Ended {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The data directory below `root`, where runs are kept by default, when there is one.
+fn only(root: &Path) -> anyhow::Result<PathBuf> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let folders = entries.map(|it| it.path().join("installer"));
+    let mut found: Vec<_> = folders.filter(|it| Reader::is_in(it)).collect();
+    found.sort();
+    match found.as_slice() {
+        [] => bail!("there is no run in {}: name its data directory by --data-dir", root.display()),
+        [one] => Ok(one.clone()),
+        several => {
+            let names: Vec<_> = several.iter().map(|it| it.display().to_string()).collect();
+            bail!("there are runs in {}: name one by --data-dir", names.join(", "))
+        }
+    }
+}
+
 fn no_run(folder: &Path) -> anyhow::Error {
     anyhow!(
         "there is no run in {}: name the data directory that the run was given, else /var/lib/SLUG/installer",
@@ -69,4 +93,32 @@ fn refused(folder: &Path, error: LookError) -> anyhow::Error {
         LookError::Version { .. } => "ask that version",
     };
     anyhow!("{error}; {next}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::only;
+
+    #[test]
+    fn the_only_run_is_found() {
+        let root = tempfile::tempdir().expect("a folder");
+        let told = || match only(root.path()) {
+            Ok(folder) => folder.display().to_string(),
+            Err(error) => error.to_string(),
+        };
+        let told = || told().replace(&root.path().display().to_string(), "ROOT");
+        let make = |name: &str| {
+            let folder = root.path().join(name).join("installer");
+            std::fs::create_dir_all(&folder).expect("made");
+            std::fs::write(folder.join("installer.db"), "").expect("written");
+        };
+        std::fs::create_dir_all(root.path().join("empty/installer")).expect("made");
+        assert_eq!(told(), "there is no run in ROOT: name its data directory by --data-dir");
+        make("shop");
+        assert_eq!(told(), "ROOT/shop/installer");
+        make("bank");
+        let several =
+            "there are runs in ROOT/bank/installer, ROOT/shop/installer: name one by --data-dir";
+        assert_eq!(told(), several);
+    }
 }

@@ -20,6 +20,11 @@ impl Reader {
         look(&folder.join(FILE), &MIGRATIONS).await.map(Self)
     }
 
+    /// Whether something can be opened in `folder`.
+    pub(crate) fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).is_file()
+    }
+
     /// The run, its state, and since when; `None` when no run was begun.
     pub(crate) async fn run(&self) -> Result<Option<(String, State, String)>, StoreError> {
         run(&self.0).await

@@ -230,6 +230,11 @@ fn a_look_at_a_run_changes_nothing() {
     let mut manager = site.start("upgrade", "linux").login();
     manager.terminate();
     manager.wait_end();
+    // As `--embedded` has it.
+    std::fs::create_dir(site.path("embedded")).unwrap();
+    std::os::unix::fs::symlink(&data, site.path("embedded/installer")).unwrap();
+    let told_of = told(installer(&["status", "--embedded"]).arg(site.path("embedded")));
+    assert_eq!(told_of, "0");
     let path = data.join("installer.db");
     let schema = |statement: &str| {
         let folder = path.clone();
