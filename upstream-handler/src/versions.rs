@@ -6,22 +6,18 @@
 //!
 //! Everything before the transaction leaves at most files that nobody names.
 
+mod error;
 mod tree;
 
 use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use airgap::write::WriteError;
 use kinds::application::Application;
 use kinds::config::{ConfigValues, Generated, Given, apply_values};
 use kinds::installation::Installation;
 use kinds::license::VerifiedLicense;
 use kinds::release::{IncompatibleKots, Purpose, kots_version_gate};
-use thiserror::Error;
 
-use crate::archives::ArchiveError;
 use crate::config;
 use crate::config::change::ChangeError;
 use crate::context::{Context, Shared};
@@ -29,10 +25,10 @@ use crate::env;
 use crate::faults;
 use crate::http::once::Once;
 use crate::http::reply::Reply;
-use crate::registry_settings::{LockedPassword, StoredRegistry};
+use crate::registry_settings::StoredRegistry;
 use crate::release::{
-    self, Broken, Built, DOWNSTREAM, Facts, Input, KotsVersions, Lacking, Preflights, ReleaseError,
-    UPSTREAM, Version,
+    self, Broken, Built, DOWNSTREAM, Facts, Input, KotsVersions, Lacking, Preflights, UPSTREAM,
+    Version,
 };
 use crate::render::programs::Programs;
 use crate::store::apps::{AppRow, StoredLicense, put_installed, put_license, put_registry};
@@ -44,7 +40,8 @@ use crate::store::versions::{
 };
 use crate::store::{Store, StoreError};
 use crate::update::copy::{self, Copies};
-use crate::update::images::ImagesError;
+pub(crate) use error::MakeError;
+use error::file;
 use tree::keep_tree;
 pub(crate) use tree::unpack_tree;
 
@@ -110,60 +107,6 @@ pub(crate) struct Made {
     pub built: Built,
     /// Whether it takes the place of the version with its number, which waits for its config.
     is_again: bool,
-}
-
-/// Why a version was not made.
-#[derive(Debug, Error)]
-pub(crate) enum MakeError {
-    /// The release's archive is damaged or not of the allowed shape.
-    #[error("failed to extract app files")]
-    Extract(#[source] airgap::release::ReleaseError),
-    /// It asks for another kotsadm.
-    #[error(transparent)]
-    Kots(#[from] IncompatibleKots),
-    /// The release cannot be rendered.
-    #[error("failed to render the release")]
-    Build(#[source] ReleaseError),
-    /// The values that come with it, or next, do not fit it.
-    #[error(transparent)]
-    Values(Box<ChangeError>),
-    /// The tree cannot be packed.
-    #[error("failed to pack the version")]
-    Pack(#[source] WriteError),
-    /// A file of the work folder cannot be read or written.
-    #[error("failed to {what} {path}")]
-    File {
-        /// What was attempted.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-    /// The archives cannot be written.
-    #[error(transparent)]
-    Archive(#[from] ArchiveError),
-    /// The registry's password.
-    #[error(transparent)]
-    Registry(#[from] LockedPassword),
-    /// Its images are not in the operator's registry.
-    #[error(transparent)]
-    Images(#[from] ImagesError),
-    /// What was stored cannot be read back.
-    #[error("failed to encode what the version was built from")]
-    Encode(#[from] serde_json::Error),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The building thread died.
-    #[error("building the version ended in a bug of this server")]
-    Bug,
-}
-
-fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> MakeError {
-    let path = path.to_owned();
-    move |source| MakeError::File { what, path, source }
 }
 
 /// Builds a version and brings its archive into place, and its images into the operator's registry. Nobody names it
