@@ -161,7 +161,7 @@ impl Step<Context> for Push {
             Arc::new(Bullets::new(plan.clone(), reporter))
         })?;
         if pusher.missing().await.map_err(|it| failure(&it))? == 0 {
-            return Ok(Check::done(format!("{} are in {}", plan.count(), chosen.endpoint)));
+            return Ok(Check::done(format!("{} already in {}", plan.count(), chosen.endpoint)));
         }
         scope.reporter().note("Pushing airgap images...");
         scope.reporter().note(chosen.from);

@@ -14,13 +14,13 @@ use tokio_util::task::TaskTracker;
 use crate::archives::Archives;
 use crate::config::kept::KeptConfigs;
 use crate::faults;
+use crate::images::RegistryAccess;
 use crate::preflight::PreflightRuns;
 use crate::release::Surroundings;
 use crate::secrets::Secrets;
 use crate::store::leases::{Fence, HEARTBEAT};
 use crate::store::{Store, StoreError};
 use crate::target::Target;
-use crate::update::images::RegistryAccess;
 use crate::uploads::Uploads;
 
 /// How long a change waits for the one that is running.

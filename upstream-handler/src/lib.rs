@@ -16,6 +16,7 @@ mod deploy;
 pub mod env;
 pub mod faults;
 mod http;
+mod images;
 mod install;
 mod license;
 pub mod offline;

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::archives::{ArchiveError, Archives};
 use crate::config::kept::KeptConfigs;
 use crate::context::{Context, Locks, Shared};
+pub use crate::images::RegistryAccess;
 use crate::preflight::PreflightRuns;
 use crate::preflight::program::Program;
 use crate::release::Surroundings;
@@ -30,7 +31,6 @@ use crate::store::{Store, StoreError};
 use crate::target::cluster::Cluster;
 use crate::target::directory::Directory;
 use crate::target::{ClusterOptions, Target, TargetError};
-pub use crate::update::images::RegistryAccess;
 use crate::uploads::Uploads;
 use crate::{deploy, env, http, preflight, update};
 

@@ -6,9 +6,7 @@
 //! releases are enforced online too, before anything is downloaded.
 
 mod bundle;
-pub(crate) mod copy;
 mod fetch;
-pub(crate) mod images;
 pub(crate) mod upload;
 
 use kinds::airgap::RequiredRelease;

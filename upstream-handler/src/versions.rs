@@ -25,6 +25,7 @@ use crate::env;
 use crate::faults;
 use crate::http::once::Once;
 use crate::http::reply::Reply;
+use crate::images::copy::{self, Copies};
 use crate::registry_settings::StoredRegistry;
 use crate::release::{
     self, Broken, Built, DOWNSTREAM, Facts, Input, KotsVersions, Lacking, Preflights, UPSTREAM,
@@ -39,7 +40,6 @@ use crate::store::versions::{
     queue_deploy, replace_version,
 };
 use crate::store::{Store, StoreError};
-use crate::update::copy::{self, Copies};
 pub(crate) use error::MakeError;
 use error::file;
 use tree::keep_tree;

@@ -86,7 +86,7 @@ fn what_an_embedded_cluster_needs_gets_to_the_registry_and_the_console() {
     again.assert(0);
     insta::assert_snapshot!(show(&again), @r"
       • Updating sample-app...
-      • Push images: skipped, 3 images and 3 artifacts are in 127.0.0.1:PORT/apps
+      • Push images: skipped, 3 images and 3 artifacts already in 127.0.0.1:PORT/apps
       • Uploading airgap update
       • Update has been uploaded
     -> 0

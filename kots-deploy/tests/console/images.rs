@@ -96,7 +96,7 @@ fn images_of_a_bundle_are_pushed_and_then_the_release_is_deployed() {
     insta::assert_snapshot!(show(&server, &again), @r"
       • Starting deployment process for sample-app...
       • Sync the license: skipped, sequence 3 already has it
-      • Push images: skipped, 3 images are in 127.0.0.1:PORT/apps
+      • Push images: skipped, 3 images already in 127.0.0.1:PORT/apps
       • Fetch the release: skipped, sequence 3 already carries 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2)
       • Set the registry of the application: skipped, the application uses it already
       • Set the config and deploy: skipped, sequence 3 already has these values and is being deployed or deployed
@@ -192,7 +192,7 @@ fn a_registry_that_is_named_later_is_in_the_manifests_after_the_same_command() {
     insta::assert_snapshot!(show(&server, &again), @r"
       • Starting deployment process for sample-app...
       • Sync the license: skipped, sequence 4 already has it
-      • Push images: skipped, 3 images are in 127.0.0.1:PORT/apps
+      • Push images: skipped, 3 images already in 127.0.0.1:PORT/apps
       • Fetch the release: skipped, sequence 4 already carries 1.1.0 (channel 2fVbTqW8hL0dYkXcRzM4uJpS1aN, sequence 2)
       • Set the registry of the application: skipped, the application uses it already
       • Set the config and deploy: skipped, sequence 4 already has these values and is being deployed or deployed
@@ -269,7 +269,7 @@ fn images_are_pushed_without_a_console() {
     let again = push(&registry, &["--registry-plain-http", "--skip-existing-images"]);
     again.assert(0);
     insta::assert_snapshot!(show(&server, &again), @r"
-      • Push images: skipped, 3 images are in 127.0.0.1:PORT/some/where
+      • Push images: skipped, 3 images already in 127.0.0.1:PORT/some/where
     -> 0
     ");
     let clear = push(&format!("http://{registry}"), &[]);

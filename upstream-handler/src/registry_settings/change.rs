@@ -12,12 +12,12 @@ use super::{Asked, SettingsError, StoredRegistry, decide, present};
 use crate::context::{Lease, LeaseError, Shared};
 use crate::http::once::Once;
 use crate::http::reply::{Reply, chain};
+use crate::images::{self, ImagesError};
 use crate::release::Preflights;
 use crate::store::apps::{AppRow, put_registry};
 use crate::store::tasks::{TaskEnd, end_task, image_rewrite};
 use crate::store::versions::VersionRow;
 use crate::store::{Store, StoreError};
-use crate::update::images::{self, ImagesError};
 use crate::versions::{self, Effects, MakeError, REGISTRY_CHANGE, Recipe, Release};
 
 /// How long a registry may take to say that it takes the credentials.

@@ -9,10 +9,9 @@ use registry::Destination;
 use super::{ChangeError, StoredRegistry};
 use crate::context::{Context, Shared};
 use crate::http::reply::chain;
+use crate::images::{self, copy::absent};
 use crate::release::Version;
 use crate::store::tasks::image_rewrite;
-use crate::update::copy::absent;
-use crate::update::images;
 use crate::versions::unpack_tree;
 
 /// What was found.

@@ -14,13 +14,13 @@ use kinds::airgap::Airgap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::images::{self, ImagesError};
 use super::{Bundle, Options, UpdateError, admit, from_bundle};
 use crate::archives::ArchiveError;
 use crate::context::Shared;
 use crate::faults;
 use crate::http::once::Once;
 use crate::http::reply::{Reply, chain};
+use crate::images::{self, ImagesError};
 use crate::install::{self, InstallError, Wish};
 use crate::registry_settings::{self, StoredRegistry, adopt};
 use crate::release::Preflights;

@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::archives::ArchiveError;
 use crate::config::change::ChangeError;
+use crate::images::ImagesError;
 use crate::registry_settings::LockedPassword;
 use crate::release::ReleaseError;
 use crate::store::StoreError;
-use crate::update::images::ImagesError;
 
 /// Why a version was not made.
 #[derive(Debug, Error)]

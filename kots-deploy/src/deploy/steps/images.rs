@@ -65,7 +65,7 @@ impl Step<Context> for Images {
             })?;
         let missing = pusher.missing().await.map_err(|it| failure(&it))?;
         if missing == 0 {
-            return Ok(Check::done(format!("{} are in {}", push.count(), chosen.endpoint)));
+            return Ok(Check::done(format!("{} already in {}", push.count(), chosen.endpoint)));
         }
         context.last.set(format!("{missing} images were missing in {}", chosen.endpoint));
         scope.reporter().note("Pushing airgap images...");

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::images::{self, ImagesError};
+use super::ImagesError;
 use crate::context::{Context, Shared};
 use crate::http::reply::chain;
 use crate::registry_settings::StoredRegistry;
@@ -65,7 +65,7 @@ struct Found {
 
 /// Brings everything there, or says of every image why not.
 pub(crate) async fn bring(shared: &Shared, copies: &Copies<'_>) -> Result<(), ImagesError> {
-    let (client, endpoint) = images::client(shared, copies.registry)?;
+    let (client, endpoint) = super::client(shared, copies.registry)?;
     let named = |origin: &Origin| {
         let reference = Reference::parse(&origin.image).ok()?;
         let destination = Destination::of(&reference, &endpoint);
@@ -172,7 +172,7 @@ async fn copy(
         .plan(destinations)
         .map_err(|errors| ImagesError::Plan(errors.iter().map(ToString::to_string).collect()))?;
     let options = Options::default().remembering(&shared.pushes, set, endpoint);
-    images::send(client, plan, Arc::new(source), options, message).await
+    super::send(client, plan, Arc::new(source), options, message).await
 }
 
 /// The registries that images come from.

@@ -1,4 +1,7 @@
-//! Pushes the images of a bundle that is here as a file, by the same code as `kots`.
+//! Brings images into the operator's registry: those of a bundle that is here as a file, by the same code as `kots`, and
+//! those of an online application from where they are ([`copy`]).
+
+pub(crate) mod copy;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,7 +52,7 @@ impl RegistryAccess {
         if self.plain_http { Scheme::Http } else { Scheme::Https }
     }
 
-    pub(super) fn tls(&self) -> Result<Tls, ImagesError> {
+    fn tls(&self) -> Result<Tls, ImagesError> {
         let mut tls = Tls { accept_any: self.accept_any, ..Tls::default() };
         if let Some(path) = &self.authority {
             let pem = std::fs::read(path)
@@ -187,7 +190,7 @@ pub(crate) async fn push(
 }
 
 /// Pushes what is planned, and tells how far it is.
-pub(super) async fn send(
+async fn send(
     client: Client,
     plan: Plan,
     source: Arc<dyn Source>,
